@@ -1,0 +1,1 @@
+"""A gateway with one OpenAI-compatible image endpoint over many providers; every response names the contract that served it."""

@@ -1,0 +1,123 @@
+"""The contract: one commercial and operational agreement under which images are made."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class OnAmbiguous(StrEnum):
+    """What happens after an attempt that may have been billed."""
+
+    FAIL = "fail"
+    RETRY = "retry"
+
+
+class VerificationState(StrEnum):
+    """Whether the account has passed the provider's organization verification."""
+
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+    NOT_REQUIRED = "not_required"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """Who is paid: ``owner`` bills, ``invoice_issuer`` sends the invoice, both under ``account``."""
+
+    owner: str
+    account: str
+    invoice_issuer: str
+    currency: str
+    terms: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedLimit:
+    """One line of the provider's dashboard, as a person read it: ``value`` per minute of ``dimension`` for ``model``."""
+
+    model: str
+    dimension: str
+    value: int
+    recorded_on: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Who limits, under which usage tier, and what the dashboard said."""
+
+    owner: str
+    usage_tier: str
+    recorded: tuple[RecordedLimit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Organization verification as recorded on a date."""
+
+    state: VerificationState
+    recorded_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Who answers a ticket, and where."""
+
+    owner: str
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureTerms:
+    """Who retries, who refunds, and what an ambiguous outcome leads to."""
+
+    retries: str
+    refunds: str
+    on_ambiguous: OnAmbiguous
+
+
+@dataclass(frozen=True, slots=True)
+class DataTerms:
+    """What happens to uploaded reference images and generated files."""
+
+    reference_images: str
+    outputs: str
+    training: str
+    retention: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMapping:
+    """Whether the provider names the model clearly, and how the mapping can be verified."""
+
+    statement: str
+    verifiable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """See the module. ``revision`` names this text of it; ``effective_to`` is exclusive, ``None`` means open."""
+
+    id: str
+    revision: str
+    effective_from: date
+    effective_to: date | None
+    billing: Billing
+    limits: Limits
+    verification: Verification
+    support: Support
+    failure: FailureTerms
+    data: DataTerms
+    model_mapping: ModelMapping
+    price_list: str
+
+    @property
+    def reference(self) -> str:
+        """``id@revision``, as tags and ledger entries carry it."""
+        return f"{self.id}@{self.revision}"
+
+    def effective(self, on: date) -> bool:
+        """Whether the contract is in force on that UTC day."""
+        return self.effective_from <= on and (self.effective_to is None or on < self.effective_to)

@@ -1,0 +1,162 @@
+"""The only rate arithmetic: what a response cost, and the most that a request can cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from gateway.core.images import ImageRequest, pixels_of
+from gateway.core.money import Basis, Cost, unknown
+from gateway.core.tokens import Usage, output_tokens
+
+ANY = "*"
+_MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRates:
+    """Prices per million tokens, by class; ``None`` means that the list gives no price, which is not zero."""
+
+    text_in: Decimal | None = None
+    cached_text_in: Decimal | None = None
+    image_in: Decimal | None = None
+    cached_image_in: Decimal | None = None
+    image_out: Decimal | None = None
+    text_out: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRate:
+    """The price of one delivered image of that size and quality; ``*`` stands for any."""
+
+    size: str
+    quality: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTokens:
+    """How many output tokens an image will take: a factor by quality for ``tokens.output_tokens``.
+
+    ``auto_size`` and ``auto_quality`` stand in for ``auto``, which cannot be known beforehand.
+    """
+
+    factors: Mapping[str, int]
+    auto_size: str
+    auto_quality: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one upstream model costs: by token, by image, by request, or by several of these together."""
+
+    tokens: TokenRates | None = None
+    images: tuple[ImageRate, ...] = ()
+    request: Decimal | None = None
+    output_tokens: OutputTokens | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """Prices by upstream model in one currency, in force from ``effective_from`` until ``effective_to`` (exclusive)."""
+
+    id: str
+    currency: str
+    effective_from: date
+    effective_to: date | None
+    source: str
+    recorded_on: date
+    models: Mapping[str, Price]
+
+    def price_of(self, upstream_model: str, on: date) -> Price | None:
+        """The model's price on that UTC day; ``None`` where the list has no answer."""
+        in_force = self.effective_from <= on and (self.effective_to is None or on < self.effective_to)
+        return self.models.get(upstream_model) if in_force else None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a response delivered and reported: images counted in ``data`` (never ``n``), size and quality as echoed."""
+
+    images: int
+    size: str
+    quality: str
+    usage: Usage | None
+
+
+def price(delivery: Delivery, price_list: PriceList, upstream_model: str, on: date) -> Cost:
+    """What the delivery costs by the list; ``unknown`` where a class of tokens or an image has no price."""
+    found = price_list.price_of(upstream_model, on)
+    if found is None:
+        return unknown(price_list.currency)
+    parts: list[Decimal | None] = [] if found.request is None else [found.request]
+    if found.tokens is not None:
+        parts.append(_of_tokens(delivery.usage, found.tokens))
+    if found.images:
+        parts.append(_of_images(delivery, found.images))
+    return _total(parts, price_list.currency, Basis.COMPUTED)
+
+
+def estimate(request: ImageRequest, price_list: PriceList, upstream_model: str, on: date) -> Cost:
+    """The most that the request can cost by the list: what is reserved before it is sent."""
+    found = price_list.price_of(upstream_model, on)
+    if found is None:
+        return unknown(price_list.currency)
+    parts: list[Decimal | None] = [] if found.request is None else [found.request]
+    if found.tokens is not None:
+        parts.append(_of_tokens(_largest_usage(request, found.output_tokens), found.tokens))
+    if found.images:
+        delivery = Delivery(request.n, request.size, request.quality, None)
+        parts.append(_of_images(delivery, found.images) or _dearest(delivery, found.images))
+    return _total(parts, price_list.currency, Basis.ESTIMATED)
+
+
+def _total(parts: list[Decimal | None], currency: str, basis: Basis) -> Cost:
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return unknown(currency)
+    return Cost(sum(known, Decimal(0)), currency, basis)
+
+
+def _of_tokens(usage: Usage | None, rates: TokenRates) -> Decimal | None:
+    if usage is None:
+        return None
+    total = Decimal(0)
+    for tokens, rate in (
+        (usage.text_in, rates.text_in),
+        (usage.cached_text_in, rates.cached_text_in),
+        (usage.image_in, rates.image_in),
+        (usage.cached_image_in, rates.cached_image_in),
+        (usage.image_out, rates.image_out),
+        (usage.text_out, rates.text_out),
+    ):
+        if tokens and rate is None:
+            return None
+        total += tokens * (rate or Decimal(0)) / _MILLION
+    return total
+
+
+def _of_images(delivery: Delivery, rates: tuple[ImageRate, ...]) -> Decimal | None:
+    """The first rate that matches wins, so a list is written from the special to the general."""
+    for rate in rates:
+        if rate.size in (ANY, delivery.size) and rate.quality in (ANY, delivery.quality):
+            return delivery.images * rate.amount
+    return None
+
+
+def _dearest(delivery: Delivery, rates: tuple[ImageRate, ...]) -> Decimal:
+    """A size or quality left to the provider (``auto``) is reserved at the list's dearest image."""
+    return delivery.images * max(rate.amount for rate in rates)
+
+
+def _largest_usage(request: ImageRequest, rule: OutputTokens | None) -> Usage | None:
+    if rule is None:
+        return None
+    quality = rule.auto_quality if request.quality == "auto" else request.quality
+    size = pixels_of(rule.auto_size if request.size == "auto" else request.size)
+    factor = rule.factors.get(quality)
+    if factor is None or size is None:
+        return None
+    # A token is at least one byte of text; the wrapper around a prompt has been measured at under 16 tokens.
+    text_in = len(request.prompt.encode()) + 16
+    return Usage(text_in=text_in, image_out=request.n * output_tokens(factor, *size))

@@ -1,0 +1,91 @@
+"""What the engine needs from the world, as small protocols named for the domain. Only ``app.py`` names who implements them."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.core.diagnosis import Stage
+from gateway.core.ledger import Entry
+from gateway.core.snapshot import ProviderSettings
+from gateway.core.spend import SpendQuery, SpendRow
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCall:
+    """One request as the provider gets it: ``path`` is relative to its base URL, ``body`` is JSON with the upstream model."""
+
+    provider: ProviderSettings
+    path: str
+    request_id: str
+    body: bytes
+
+
+class UpstreamFailed(Exception):
+    """The one error of a call that brought no usable answer; ``stage`` says how far it came. Its text names no URL and no key."""
+
+    def __init__(self, stage: Stage, text: str) -> None:
+        super().__init__(text)
+        self.stage = stage
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose head has arrived."""
+
+    @property
+    def status(self) -> int:
+        """HTTP's."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case name."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, decoded of any content coding; raises ``UpstreamFailed`` where it breaks off."""
+        ...
+
+    def release(self) -> None:
+        """Let go of the connection; it is closed where the body was not read to its end."""
+        ...
+
+
+class Provider(Protocol):
+    """One dialect of upstream: sends a call and returns the answer's head, or raises ``UpstreamFailed``."""
+
+    async def send(self, call: UpstreamCall) -> UpstreamResponse:
+        """One attempt, never repeated."""
+        ...
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be opened, read or written. Its text says what to do."""
+
+
+class Ledger(Protocol):
+    """Append-only, durable. Writing an entry again (same ``event_id``) changes nothing."""
+
+    async def append(self, *entries: Entry) -> None:
+        """Returns once the entries are durable; raises ``LedgerUnavailable``."""
+        ...
+
+    @property
+    def lag_s(self) -> float:
+        """Age in seconds of the oldest entry that waits to be written; 0 when none waits."""
+        ...
+
+
+class Books(Protocol):
+    """The ledger as its readers see it."""
+
+    def spend(self, query: SpendQuery) -> Sequence[SpendRow]:
+        """One row a group and currency, ordered by the groups' keys."""
+        ...
+
+    def requests(self, limit: int) -> Sequence[Entry]:
+        """The latest entry of each of the latest ``limit`` attempts, newest first."""
+        ...
+
+    def request(self, request_id: str) -> Sequence[Entry]:
+        """All entries of one request, in the order they were written; empty where it is not known."""
+        ...

@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: what passes through is read on its way, never held and never changed."""

@@ -1,0 +1,30 @@
+"""The caller's JSON body: read for the members the gateway needs, sent on with only ``model`` changed."""
+
+from typing import Any
+
+import msgspec
+
+UNDERSTOOD = ("model", "prompt", "n", "size", "quality", "stream")
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class MalformedBody(Exception):
+    """The body is not one JSON object."""
+
+
+class RequestBody:
+    """Every member keeps the bytes it came with; of a repeated member the last counts, here and upstream alike."""
+
+    def __init__(self, body: bytes) -> None:
+        try:
+            body.decode()  # the decoder below does not look into members it leaves raw
+            self._members = _MEMBERS.decode(body)
+            self.fields: dict[str, Any] = {
+                name: msgspec.json.decode(self._members[name]) for name in UNDERSTOOD if name in self._members
+            }
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise MalformedBody(str(error)) from error
+
+    def for_upstream(self, model: str) -> bytes:
+        """The body with the upstream's name of the model in the place of the caller's."""
+        return msgspec.json.encode(self._members | {"model": msgspec.Raw(msgspec.json.encode(model))})

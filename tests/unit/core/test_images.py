@@ -1,0 +1,85 @@
+"""Reading an image request: what is refused, by which name, with which words."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.images import ImageRequest, Operation, parse, pixels_of
+
+GOOD = {"model": "gpt-image-2", "prompt": "a red fox"}
+
+
+def test_defaults_are_one_image_of_auto_size_and_quality() -> None:
+    """``null`` counts as absent, as OpenAI treats it."""
+    expected = ImageRequest(Operation.GENERATION, "gpt-image-2", "a red fox", 1, "auto", "auto")
+    assert parse(GOOD) == expected
+    assert parse(GOOD | {"n": None, "size": None, "quality": None, "stream": None}) == expected
+
+
+def test_what_is_asked_for_is_kept() -> None:
+    """Size, quality and count are the caller's words."""
+    request = parse(GOOD | {"n": 10, "size": "1536x1024", "quality": "high", "stream": False, "anything": {"else": 1}})
+    assert (request.n, request.size, request.quality) == (10, "1536x1024", "high")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code", "words"),
+    [
+        ([], None, "invalid_type", "JSON object"),
+        ({"prompt": "x"}, "model", "missing_required_parameter", "Missing required parameter: 'model'."),
+        ({"model": "m"}, "prompt", "missing_required_parameter", "Missing required parameter: 'prompt'."),
+        (GOOD | {"model": None}, "model", "invalid_type", "expected a string, but got null"),
+        (GOOD | {"prompt": ""}, "prompt", "empty_string", "at least one character"),
+        (GOOD | {"prompt": 7}, "prompt", "invalid_type", "got an integer"),
+        (GOOD | {"prompt": "x" * 32_001}, "prompt", "string_above_max_length", "at most 32000 characters, but got 32001"),
+        (GOOD | {"n": 0}, "n", "integer_below_min_value", "Expected a value >= 1, but got 0"),
+        (GOOD | {"n": 11}, "n", "integer_above_max_value", "Expected a value <= 10, but got 11"),
+        (GOOD | {"n": 1.5}, "n", "invalid_type", "expected an integer, but got a decimal number"),
+        (GOOD | {"n": "2"}, "n", "invalid_type", "got a string"),
+        (GOOD | {"n": True}, "n", "invalid_type", "got a boolean"),
+        (GOOD | {"size": [1]}, "size", "invalid_type", "got an array"),
+        (GOOD | {"quality": {}}, "quality", "invalid_type", "got an object"),
+        (GOOD | {"stream": True}, "stream", "unsupported_value", "not available"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_rule(fields: object, param: str | None, code: str, words: str) -> None:
+    """The error names the field, the rule and what came instead."""
+    with pytest.raises(Refusal) as caught:
+        parse(fields)
+    assert (caught.value.param, caught.value.code, caught.value.status) == (param, code, 400)
+    assert words in caught.value.message
+    assert caught.value.diagnosis.owner is Owner.REQUEST_SHAPE
+    assert not caught.value.diagnosis.retryable
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["model", "prompt", "n", "size", "quality", "stream", "x"]), JSON) | JSON)
+def test_any_json_is_a_request_or_a_refusal(fields: object) -> None:
+    """No input makes anything else than these two."""
+    with suppress(Refusal):
+        assert 1 <= parse(fields).n <= 10
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels"),
+    [
+        ("1024x640", (1024, 640)),
+        ("auto", None),
+        ("0x10", None),
+        ("10x", None),
+        ("1024X1024", None),
+        ("999999x1", None),
+        ("", None),
+    ],
+)
+def test_sizes_are_read_strictly(size: str, pixels: tuple[int, int] | None) -> None:
+    """Only WIDTHxHEIGHT is a size."""
+    assert pixels_of(size) == pixels

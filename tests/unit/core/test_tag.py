@@ -1,0 +1,83 @@
+"""The tag: what headers and body say of the contract."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from gateway.core.diagnosis import Facts, Stage, diagnose
+from gateway.core.money import Basis, Cost, unknown
+from gateway.core.secret import Secret
+from gateway.core.tag import Tag
+from tests.unit.core.samples import CONTRACT, PROVIDER, ROUTE
+
+COST = Cost(Decimal("0.00595"), "USD", Basis.COMPUTED)
+
+
+def test_a_served_response_names_its_contract_in_the_headers() -> None:
+    """All names of the design, with the values of the route's contract."""
+    assert dict(Tag("gw_1", 1, ROUTE, COST).headers()) == {
+        "x-gateway-request-id": "gw_1",
+        "x-gateway-contract": "openai-direct@2026-10-01",
+        "x-gateway-route": "direct",
+        "x-gateway-provider": "openai",
+        "x-gateway-model": "gpt-image-2",
+        "x-gateway-billing-owner": "OpenAI",
+        "x-gateway-limits-owner": "OpenAI",
+        "x-gateway-support-owner": "OpenAI",
+        "x-gateway-attempts": "1",
+        "x-gateway-cost": "0.00595",
+        "x-gateway-currency": "USD",
+        "x-gateway-cost-basis": "computed",
+    }
+
+
+def test_without_a_contract_the_tag_says_none() -> None:
+    """An error before any route still says so."""
+    assert dict(Tag("gw_1").headers()) == {
+        "x-gateway-request-id": "gw_1",
+        "x-gateway-contract": "none",
+        "x-gateway-attempts": "0",
+    }
+    assert Tag("gw_1").member() == {"request_id": "gw_1", "contract": "none", "attempts": 0}
+
+
+@pytest.mark.parametrize(("stage", "retry"), [(Stage.CONNECT, "true"), (Stage.ANSWER, "false")])
+def test_an_error_names_owner_and_whether_to_retry(stage: Stage, retry: str) -> None:
+    """SDKs obey ``x-should-retry``; people read the member."""
+    tag = Tag("gw_1", 1, ROUTE, unknown("USD"), diagnose(Facts(stage)))
+    headers = dict(tag.headers())
+    assert (headers["x-gateway-owner"], headers["x-should-retry"], headers["x-gateway-cost"]) == ("provider", retry, "unknown")
+    member = tag.member()
+    assert member["cost"] is None
+    assert {"owner", "rule", "first_check", "stop_rule", "outcome"} <= member.keys()
+
+
+def test_the_member_says_what_was_delivered() -> None:
+    """Images and size as counted, cost as a string."""
+    member = Tag("gw_1", 1, ROUTE, COST).member(2, "1024x1024")
+    assert (member["images"], member["size"], member["cost"]) == (2, "1024x1024", "0.00595")
+
+
+def test_neither_headers_nor_member_show_the_provider_s_address_or_key() -> None:
+    """The route's name is public, what is behind it is not."""
+    tag = Tag("gw_1", 1, ROUTE, COST)
+    shown = repr(tag.headers()) + repr(tag.member())
+    assert PROVIDER.base_url not in shown
+    assert PROVIDER.credential.reveal() not in shown
+
+
+def test_names_outside_ascii_cannot_break_a_header() -> None:
+    """Owners may be called anything; a header is one line of ASCII."""
+    contract = replace(CONTRACT, billing=replace(CONTRACT.billing, owner="Bücher\r\nx-evil: 1"))
+    value = dict(Tag("gw_1", 1, replace(ROUTE, contract=contract)).headers())["x-gateway-billing-owner"]
+    assert value.isascii()
+    assert "\n" not in value
+    assert "\r" not in value
+
+
+def test_a_secret_does_not_print() -> None:
+    """Neither ``str`` nor ``repr`` shows it."""
+    secret = Secret("sk-fake-not-a-secret")
+    assert "fake" not in f"{secret} {secret!r}"
+    assert secret.reveal() == "sk-fake-not-a-secret"
