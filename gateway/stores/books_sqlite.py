@@ -1,0 +1,73 @@
+"""Reading a ledger file, whether or not a gateway writes to it at the time."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from gateway.core.ledger import Entry
+from gateway.core.money import from_nanos
+from gateway.core.spend import SpendQuery, SpendRow
+from gateway.ports import LedgerUnavailable
+from gateway.stores.ledger_failure import failure_text
+from gateway.stores.ledger_rows import INTEGER_MAX, entry_of, microseconds_of
+from gateway.stores.ledger_schema import check_version
+from gateway.stores.statements import statement
+
+_SPEND, _REQUESTS, _REQUEST = statement("spend"), statement("requests"), statement("request")
+_LOCK_WAIT_S_MAX = 5.0
+
+
+class SqliteBooks:
+    """Implements ``ports.Books``. Each call sees the ledger as it is at that moment; nothing stays open in between."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.resolve()
+
+    def spend(self, query: SpendQuery) -> Sequence[SpendRow]:
+        """One row a group and currency, ordered by the groups' keys; raises ``LedgerUnavailable``."""
+        # A dimension's value is the name of its column: only names from that closed set enter the statement.
+        sql = _SPEND.format(keys="".join(f"{dimension.value}, " for dimension in query.by))
+        since = -INTEGER_MAX if query.since is None else microseconds_of(query.since)
+        until = INTEGER_MAX if query.until is None else microseconds_of(query.until)
+        return [
+            SpendRow(
+                keys=tuple(row[: len(query.by)]),
+                currency=row["currency"],
+                requests=row["requests"],
+                images=row["images"],
+                cost=from_nanos(row["cost_nanos"]),
+                exposure=from_nanos(row["exposure_nanos"]),
+                unknown_costs=row["unknown_costs"],
+                unknown_exposures=row["unknown_exposures"],
+            )
+            for row in self._rows(sql, {"since": since, "until": until})
+        ]
+
+    def requests(self, limit: int) -> Sequence[Entry]:
+        """The latest entry of each of the latest ``limit`` attempts, newest first; raises ``LedgerUnavailable``."""
+        return [entry_of(row) for row in self._rows(_REQUESTS, {"limit": limit})]
+
+    def request(self, request_id: str) -> Sequence[Entry]:
+        """All entries of one request, in the order they were written; raises ``LedgerUnavailable``."""
+        return [entry_of(row) for row in self._rows(_REQUEST, {"request_id": request_id})]
+
+    def _rows(self, sql: str, parameters: dict[str, int] | dict[str, str]) -> list[sqlite3.Row]:
+        try:
+            self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise LedgerUnavailable(
+                f"There is no ledger at {self._path} yet. Start the gateway first (`gateway serve`): it creates the file. "
+                "If it runs already, use the same configuration and the same working directory as it does."
+            ) from None
+        except OSError as error:
+            raise LedgerUnavailable(
+                f"The ledger {self._path} cannot be read: {error.strerror}. Read it as a user who may enter its folder."
+            ) from error
+        try:
+            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=_LOCK_WAIT_S_MAX)) as connection:
+                connection.row_factory = sqlite3.Row
+                check_version(connection, self._path)
+                return connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(failure_text(self._path, "read", error)) from error

@@ -1,0 +1,45 @@
+"""The version of the ledger's tables, and how a file comes to have them."""
+
+import sqlite3
+from pathlib import Path
+
+from gateway.ports import LedgerUnavailable
+from gateway.stores.statements import statement
+
+VERSION = 1
+_SQLITE_OLDEST = (3, 37, 0)  # the first with STRICT tables
+_CREATE = f"BEGIN IMMEDIATE;\n{statement('schema')}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the tables in an empty file; raises ``LedgerUnavailable`` where the file holds anything else."""
+    if sqlite3.sqlite_version_info < _SQLITE_OLDEST:
+        raise LedgerUnavailable(
+            f"The ledger needs SQLite {'.'.join(map(str, _SQLITE_OLDEST))} or newer, but this Python has "
+            f"{sqlite3.sqlite_version}. Run the gateway with a Python that brings a newer SQLite."
+        )
+    if version_of(connection) == 0 and not _holds_tables(connection):
+        connection.executescript(_CREATE)
+    check_version(connection, path)
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises ``LedgerUnavailable`` unless the file holds the tables that this gateway knows."""
+    version = version_of(connection)
+    if version > VERSION:
+        raise LedgerUnavailable(
+            f"The ledger {path} was written by a newer gateway: its tables have version {version}, this gateway knows {VERSION}. "
+            "Run that newer gateway, or set the ledger's path to another file."
+        )
+    if version < VERSION:
+        raise LedgerUnavailable(f"The file {path} is a SQLite database but not a ledger. Set the ledger's path to another file.")
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the tables; 0 where there are none of ours."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _holds_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None

@@ -1,0 +1,164 @@
+"""The ledger in one SQLite file: the embedded default, written by one gateway and read by anybody."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from gateway.core.diagnosis import Outcome, Owner
+from gateway.core.ledger import Entry, Kind
+from gateway.ports import LedgerUnavailable
+from gateway.stores.group_writer import Batch, GroupWriter
+from gateway.stores.ledger_failure import failure_text, folder_text
+from gateway.stores.ledger_lock import LedgerLock
+from gateway.stores.ledger_rows import entry_of, microseconds_of, row_of
+from gateway.stores.ledger_schema import prepare
+from gateway.stores.statements import statement
+
+_INSERT, _ORPHANS = statement("insert"), statement("orphans")
+_ENCODER = msgspec.json.Encoder()
+
+
+class SqliteLedger:
+    """Implements ``ports.Ledger``: entries of concurrent callers are committed together, by one thread.
+
+    ``synchronous``: with ``full`` an entry survives a loss of power, with ``normal`` the death of the process only.
+    ``queue_entries_max`` entries may wait, about 1 kB each; beyond that ``append`` fails at once instead of piling up.
+    ``lock_wait_s_max`` is how long a foreign program's lock on the file is waited for.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        synchronous: Literal["full", "normal"],
+        clock: Callable[[], datetime],
+        *,
+        queue_entries_max: int = 10_000,
+        lock_wait_s_max: float = 5.0,
+    ) -> None:
+        self._path, self._synchronous, self._clock = path.resolve(), synchronous, clock
+        self._queue_entries_max, self._lock_wait_s_max = queue_entries_max, lock_wait_s_max
+        self._lock = LedgerLock(self._path)
+        self._connection: sqlite3.Connection | None = None
+        self._writer: GroupWriter | None = None
+
+    def open(self) -> int:
+        """Make the file ready and start to write; raises ``LedgerUnavailable``.
+
+        Reserves that a dead process left open get an ``expire`` entry at their estimate, since they may have been billed.
+        Returns how many.
+        """
+        with ExitStack() as undo:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                undo.callback(self._lock.release)
+                self._lock.acquire()
+                connection = self._connect()
+                undo.callback(connection.close)
+                prepare(connection, self._path)
+                expired = self._expire_orphans(connection)
+            except OSError as error:
+                raise LedgerUnavailable(folder_text(self._path, error)) from error
+            except sqlite3.Error as error:
+                raise LedgerUnavailable(failure_text(self._path, "opened", error)) from error
+            undo.pop_all()
+        self._connection = connection
+        self._writer = GroupWriter(lambda group: self._commit(connection, group), self._queue_entries_max)
+        self._writer.start()
+        return expired
+
+    async def append(self, *entries: Entry) -> None:
+        """Returns once the entries, all or none of them, are durable; raises ``LedgerUnavailable``."""
+        if self._writer is None:
+            raise LedgerUnavailable(f"The ledger {self._path} is not open. Start the gateway again.")
+        if not entries:
+            return
+        try:
+            rows = tuple(_ENCODER.encode(row_of(entry)) for entry in entries)
+        except ValueError as error:
+            events = ", ".join(entry.event_id for entry in entries)
+            raise LedgerUnavailable(
+                f"The ledger {self._path} cannot book {events}: {error}. Check the contract's price list."
+            ) from error
+        await self._writer.write(rows)
+
+    @property
+    def lag_s(self) -> float:
+        """Age in seconds of the oldest entry that waits to be written; 0 when none waits."""
+        return 0.0 if self._writer is None else self._writer.lag_s
+
+    def close(self) -> None:
+        """Write what waits, fold the write-ahead log into the file, let the next gateway in. Blocks; may be called twice."""
+        connection, self._connection = self._connection, None
+        if connection is None or self._writer is None:
+            return
+        self._writer.stop()
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            # Nothing is lost: the log is folded in when the file is opened next.
+            pass
+        finally:
+            connection.close()
+            self._lock.release()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=self._lock_wait_s_max, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _expire_orphans(self, connection: sqlite3.Connection) -> int:
+        now = self._clock()
+        orphans = [
+            replace(
+                entry_of(row), kind=Kind.EXPIRE, occurred_at=now, images=0, outcome=Outcome.AMBIGUOUS, owner=Owner.GATEWAY.value
+            )
+            for row in connection.execute(_ORPHANS)
+        ]
+        self._insert(connection, (_ENCODER.encode(row_of(orphan)) for orphan in orphans))
+        return len(orphans)
+
+    def _commit(self, connection: sqlite3.Connection, group: Sequence[Batch]) -> Sequence[str | None]:
+        """One transaction a group. Where one entry is refused, the others are still written."""
+        try:
+            try:
+                self._insert(connection, (row for batch in group for row in batch.rows))
+            except sqlite3.IntegrityError:
+                return self._commit_one_by_one(connection, group)
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.rollback()
+            return [failure_text(self._path, "written", error)] * len(group)
+        return [None] * len(group)
+
+    def _commit_one_by_one(self, connection: sqlite3.Connection, group: Sequence[Batch]) -> Sequence[str | None]:
+        """A statement a batch, in one transaction: a refused statement leaves nothing behind and the transaction intact."""
+        refusals: list[str | None] = []
+        connection.execute("BEGIN IMMEDIATE")
+        for batch in group:
+            try:
+                self._insert(connection, batch.rows)
+            except sqlite3.IntegrityError as error:
+                events = ", ".join(msgspec.json.decode(row)[0] for row in batch.rows)
+                refusals.append(
+                    f"The ledger {self._path} refuses {events}: {error}. "
+                    "What it holds is unchanged; look the request up in it and report the defect."
+                )
+            else:
+                refusals.append(None)
+        connection.execute("COMMIT")
+        return refusals
+
+    def _insert(self, connection: sqlite3.Connection, rows: Iterable[bytes]) -> None:
+        connection.execute(_INSERT, ((b"[" + b",".join(rows) + b"]").decode(), microseconds_of(self._clock())))

@@ -1,0 +1,27 @@
+-- Spend of the attempts begun in [:since, :until), by the dimensions put in for `keys`, and by
+-- currency. Whole numbers only, so that the sums are exact.
+WITH attempt AS (
+    SELECT
+        reserve.request_id, reserve.contract, reserve.team, reserve.app, reserve.provider, reserve.model,
+        date(reserve.occurred_at / 1000000, 'unixepoch') AS day,
+        coalesce(closing.currency, reserve.currency) AS currency,
+        coalesce(closing.kind, 'reserve') AS state,
+        CASE WHEN closing.seq IS NULL THEN reserve.amount_nanos ELSE closing.amount_nanos END AS amount_nanos,
+        closing.images AS delivered
+    FROM entry AS reserve
+    LEFT JOIN entry AS closing
+        ON closing.request_id = reserve.request_id AND closing.attempt = reserve.attempt AND closing.kind <> 'reserve'
+    WHERE reserve.kind = 'reserve' AND reserve.occurred_at >= :since AND reserve.occurred_at < :until
+)
+SELECT
+    {keys}
+    currency,
+    count(DISTINCT request_id) AS requests,
+    coalesce(sum(delivered) FILTER (WHERE state = 'settle'), 0) AS images,
+    coalesce(sum(amount_nanos) FILTER (WHERE state = 'settle'), 0) AS cost_nanos,
+    coalesce(sum(amount_nanos) FILTER (WHERE state IN ('expire', 'reserve')), 0) AS exposure_nanos,
+    count(*) FILTER (WHERE state = 'settle' AND amount_nanos IS NULL) AS unknown_costs,
+    count(*) FILTER (WHERE state IN ('expire', 'reserve') AND amount_nanos IS NULL) AS unknown_exposures
+FROM attempt
+GROUP BY {keys} currency
+ORDER BY {keys} currency

@@ -1,0 +1,309 @@
+"""What every ledger promises, whatever holds it: durable, once, exact, and never unknown as zero."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.core.ledger import Entry, Kind
+from gateway.core.spend import Dimension, SpendQuery, SpendRow
+from gateway.ports import Books, Ledger, LedgerUnavailable
+from gateway.stores import SqliteBooks, SqliteLedger
+from tests.contract.ledger_samples import NOON, Clock, entry
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A ledger in use. ``expired`` is how many orphans were found when it was opened."""
+
+    ledger: Ledger
+    books: Books
+    expired: int
+
+
+# Opens the ledger that lives in a folder (or is named by it) and closes it again; the same folder is the same ledger.
+Factory = Callable[[Path], AbstractAsyncContextManager[Opened]]
+
+
+@asynccontextmanager
+async def sqlite(folder: Path) -> AsyncIterator[Opened]:
+    path = folder / "ledger.db"
+    ledger = SqliteLedger(path, "normal", Clock())
+    expired = ledger.open()
+    try:
+        yield Opened(ledger, SqliteBooks(path), expired)
+    finally:
+        ledger.close()
+
+
+@pytest.fixture(params=[sqlite], ids=["sqlite"])
+def opening(request: pytest.FixtureRequest) -> Factory:
+    return request.param
+
+
+BY_CONTRACT = SpendQuery((Dimension.CONTRACT,))
+
+
+async def test_entries_come_back_as_they_were_written(opening: Factory, tmp_path: Path) -> None:
+    """Every member of an entry is kept, and a request's entries come in the order they were written."""
+    written = [entry(Kind.RESERVE), entry(Kind.SETTLE, amount="0.05268", at=NOON + timedelta(seconds=8, microseconds=1))]
+    async with opening(tmp_path) as opened:
+        for each in written:
+            await opened.ledger.append(each)
+        assert list(opened.books.request("req_1")) == written
+        assert list(opened.books.request("req_unknown")) == []
+
+
+async def test_an_unknown_cost_comes_back_unknown(opening: Factory, tmp_path: Path) -> None:
+    """A cost that nobody knows is never turned into an amount."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE, amount=None), entry(Kind.SETTLE, amount=None))
+        assert [each.cost.amount for each in opened.books.request("req_1")] == [None, None]
+
+
+async def test_what_was_appended_outlives_the_ledger(opening: Factory, tmp_path: Path) -> None:
+    """A closed and opened ledger holds what it held."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE), entry(Kind.VOID))
+    async with opening(tmp_path) as again:
+        assert [each.kind for each in again.books.request("req_1")] == [Kind.RESERVE, Kind.VOID]
+
+
+async def test_writing_again_changes_nothing(opening: Factory, tmp_path: Path) -> None:
+    """The same event written twice is booked once, as it was booked first, even in one call."""
+    async with opening(tmp_path) as opened:
+        reserve, settle = entry(Kind.RESERVE), entry(Kind.SETTLE, amount="0.05")
+        await opened.ledger.append(reserve, reserve)
+        await opened.ledger.append(settle)
+        await opened.ledger.append(reserve, settle, entry(Kind.SETTLE, amount="99"))
+        assert list(opened.books.request("req_1")) == [reserve, settle]
+
+
+@pytest.mark.parametrize("second", [Kind.VOID, Kind.EXPIRE])
+async def test_an_attempt_is_closed_once(opening: Factory, tmp_path: Path, second: Kind) -> None:
+    """A second closing entry of one attempt is refused by name, and the first one stands."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE))
+        await opened.ledger.append(entry(Kind.SETTLE))
+        with pytest.raises(LedgerUnavailable, match=rf"req_1\.1\.{second}"):
+            await opened.ledger.append(entry(second))
+        assert [each.kind for each in opened.books.request("req_1")] == [Kind.RESERVE, Kind.SETTLE]
+
+
+async def test_a_closing_entry_needs_its_reserve(opening: Factory, tmp_path: Path) -> None:
+    """Money is never booked for an attempt that was not announced."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE, attempt=1))
+        with pytest.raises(LedgerUnavailable, match="needs the reserve"):
+            await opened.ledger.append(entry(Kind.SETTLE, attempt=2))
+        assert [each.kind for each in opened.books.request("req_1")] == [Kind.RESERVE]
+
+
+async def test_entries_of_one_call_are_booked_together_or_not_at_all(opening: Factory, tmp_path: Path) -> None:
+    """One refused entry keeps its neighbours of the same call out of the books."""
+    async with opening(tmp_path) as opened:
+        with pytest.raises(LedgerUnavailable):
+            await opened.ledger.append(entry(Kind.RESERVE), entry(Kind.SETTLE), entry(Kind.VOID))
+        assert list(opened.books.request("req_1")) == []
+
+
+async def test_an_amount_finer_than_a_nano_unit_is_refused(opening: Factory, tmp_path: Path) -> None:
+    """What cannot be booked exactly is not rounded: it is refused, with the event and the amount."""
+    async with opening(tmp_path) as opened:
+        with pytest.raises(LedgerUnavailable, match=r"req_1\.1\.reserve: .* is finer than one nano-unit"):
+            await opened.ledger.append(entry(Kind.RESERVE, amount="0.0000000001"))
+        with pytest.raises(LedgerUnavailable, match="more than the ledger can hold"):
+            await opened.ledger.append(entry(Kind.RESERVE, amount="9300000000"))
+        assert list(opened.books.request("req_1")) == []
+
+
+async def test_hundreds_of_callers_at_once_are_all_booked(opening: Factory, tmp_path: Path) -> None:
+    """Concurrent callers each return after their own entries are in the books."""
+    async with opening(tmp_path) as opened:
+
+        async def serve(request_id: str) -> None:
+            await opened.ledger.append(entry(Kind.RESERVE, request_id))
+            await opened.ledger.append(entry(Kind.SETTLE, request_id, "0.000000001"))
+
+        await asyncio.gather(*(serve(f"req_{number}") for number in range(400)))
+        [row] = opened.books.spend(BY_CONTRACT)
+        assert (row.requests, row.images, row.cost, row.exposure) == (400, 400, Decimal("0.000000400"), 0)
+
+
+async def test_only_the_caller_of_a_refused_entry_fails(opening: Factory, tmp_path: Path) -> None:
+    """One bad entry among a hundred concurrent ones costs the others nothing, and the ledger goes on."""
+    async with opening(tmp_path) as opened:
+        appends = [opened.ledger.append(entry(Kind.RESERVE, f"req_{number}")) for number in range(100)]
+        appends.insert(50, opened.ledger.append(entry(Kind.SETTLE, "req_never_reserved")))
+        results = await asyncio.gather(*appends, return_exceptions=True)
+        assert [place for place, result in enumerate(results) if isinstance(result, LedgerUnavailable)] == [50]
+        await opened.ledger.append(entry(Kind.RESERVE, "req_after"))
+        assert len(opened.books.requests(1_000)) == 101
+
+
+async def test_a_cancelled_caller_harms_nobody(opening: Factory, tmp_path: Path) -> None:
+    """A caller that leaves while it waits takes nothing back, and those beside it are served."""
+    async with opening(tmp_path) as opened:
+        leaving = asyncio.ensure_future(opened.ledger.append(entry(Kind.RESERVE, "req_left")))
+        staying = asyncio.ensure_future(opened.ledger.append(entry(Kind.RESERVE, "req_stayed")))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await staying
+        await opened.ledger.append(entry(Kind.RESERVE, "req_after"))
+        assert leaving.cancelled()
+        assert {each.attribution.request_id for each in opened.books.requests(9)} == {"req_left", "req_stayed", "req_after"}
+
+
+async def test_nothing_waits_in_an_idle_ledger(opening: Factory, tmp_path: Path) -> None:
+    """The lag is zero before and after a write, and an empty append returns."""
+    async with opening(tmp_path) as opened:
+        assert opened.ledger.lag_s == 0
+        await opened.ledger.append()
+        await opened.ledger.append(entry(Kind.RESERVE))
+        assert opened.ledger.lag_s == 0
+
+
+async def test_an_orphan_becomes_an_ambiguous_line_at_its_estimate(opening: Factory, tmp_path: Path) -> None:
+    """A reserve that its process left open is expired once when the ledger is opened again; closed ones are left alone."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE, "req_orphan", "0.42"), entry(Kind.RESERVE, "req_unpriced", None))
+        await opened.ledger.append(entry(Kind.RESERVE, "req_done"), entry(Kind.SETTLE, "req_done", "0.05"))
+    async with opening(tmp_path) as again:
+        assert again.expired == 2
+        reserve, expire = again.books.request("req_orphan")
+        assert (expire.kind, expire.outcome, expire.cost, expire.owner) == (Kind.EXPIRE, "ambiguous", reserve.cost, "gateway")
+        assert expire.attribution == reserve.attribution
+        assert expire.images == 0
+        [row] = again.books.spend(BY_CONTRACT)
+        assert (row.cost, row.exposure, row.unknown_costs, row.unknown_exposures) == (Decimal("0.05"), Decimal("0.42"), 0, 1)
+    async with opening(tmp_path) as third:
+        assert third.expired == 0
+
+
+async def test_spend_tells_settled_from_possible_and_leaves_out_void(opening: Factory, tmp_path: Path) -> None:
+    """Cost is what was settled, exposure what is open or ambiguous, and a voided attempt is neither."""
+    async with opening(tmp_path) as opened:
+        for request_id in ("req_settled", "req_void", "req_expired", "req_open"):
+            await opened.ledger.append(entry(Kind.RESERVE, request_id, "0.21", images=4))
+        await opened.ledger.append(entry(Kind.SETTLE, "req_settled", "0.05268", images=3))
+        await opened.ledger.append(entry(Kind.VOID, "req_void", "0.21"), entry(Kind.EXPIRE, "req_expired", "0.20"))
+        rows = opened.books.spend(BY_CONTRACT)
+    assert list(rows) == [SpendRow(("openai-direct",), "USD", 4, 3, Decimal("0.05268"), Decimal("0.41"), 0, 0)]
+
+
+async def test_currencies_are_never_added_together(opening: Factory, tmp_path: Path) -> None:
+    """Each group has one row a currency."""
+    async with opening(tmp_path) as opened:
+        for request_id, currency in (("req_1", "USD"), ("req_2", "EUR"), ("req_3", "USD")):
+            await opened.ledger.append(
+                entry(Kind.RESERVE, request_id, currency=currency), entry(Kind.SETTLE, request_id, "1.5", currency=currency)
+            )
+        rows = opened.books.spend(BY_CONTRACT)
+    assert [(row.currency, row.cost) for row in rows] == [("EUR", Decimal("1.5")), ("USD", Decimal("3.0"))]
+
+
+async def test_a_request_with_two_attempts_is_one_request(opening: Factory, tmp_path: Path) -> None:
+    """A request counts once in a group, and once in each group that one of its attempts belongs to."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE), entry(Kind.VOID))
+        await opened.ledger.append(
+            entry(Kind.RESERVE, attempt=2, contract="other"), entry(Kind.SETTLE, attempt=2, contract="other")
+        )
+        by_contract, overall = opened.books.spend(BY_CONTRACT), opened.books.spend(SpendQuery(()))
+    assert [(row.keys, row.requests) for row in by_contract] == [(("openai-direct",), 1), (("other",), 1)]
+    assert [(row.keys, row.requests) for row in overall] == [((), 1)]
+
+
+async def test_spend_is_grouped_by_any_dimension_in_the_order_asked(opening: Factory, tmp_path: Path) -> None:
+    """The keys of a row are the values of the dimensions, in the query's order; rows are ordered by them."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE, "req_1", app="b"), entry(Kind.RESERVE, "req_2", app="a"))
+        rows = opened.books.spend(SpendQuery(tuple(reversed(Dimension))))
+    assert [row.keys for row in rows] == [
+        ("2026-10-01", "gpt-image-2", "openai", "a", "web", "openai-direct"),
+        ("2026-10-01", "gpt-image-2", "openai", "b", "web", "openai-direct"),
+    ]
+
+
+async def test_a_period_is_half_open_and_counts_by_the_begin_of_the_attempt(opening: Factory, tmp_path: Path) -> None:
+    """An attempt belongs to the moment and the UTC day it began, whenever it ended."""
+    midnight = NOON.replace(hour=0) + timedelta(days=1)
+    async with opening(tmp_path) as opened:
+        for request_id, begun in (("req_before", midnight - timedelta(microseconds=1)), ("req_at", midnight)):
+            await opened.ledger.append(entry(Kind.RESERVE, request_id, at=begun))
+            await opened.ledger.append(entry(Kind.SETTLE, request_id, "1", at=midnight + timedelta(days=3)))
+        by_day = SpendQuery((Dimension.DAY,))
+        assert [row.keys for row in opened.books.spend(by_day)] == [("2026-10-01",), ("2026-10-02",)]
+        assert [row.keys for row in opened.books.spend(replace(by_day, since=midnight))] == [("2026-10-02",)]
+        assert [row.keys for row in opened.books.spend(replace(by_day, until=midnight))] == [("2026-10-01",)]
+        assert list(opened.books.spend(replace(by_day, since=midnight, until=midnight))) == []
+
+
+async def test_the_latest_requests_come_first_each_with_its_latest_entry(opening: Factory, tmp_path: Path) -> None:
+    """The list has one entry an attempt: the closing one where there is one."""
+    async with opening(tmp_path) as opened:
+        for number in range(5):
+            await opened.ledger.append(entry(Kind.RESERVE, f"req_{number}"))
+        await opened.ledger.append(entry(Kind.SETTLE, "req_3"))
+        latest = opened.books.requests(3)
+    assert [(each.attribution.request_id, each.kind) for each in latest] == [
+        ("req_4", Kind.RESERVE),
+        ("req_3", Kind.SETTLE),
+        ("req_2", Kind.RESERVE),
+    ]
+
+
+Life = tuple[str, str, str | None, Kind | None, str | None]
+AMOUNTS = st.none() | st.integers(0, 10**15).map(lambda nanos: str(Decimal(nanos).scaleb(-9)))
+CLOSINGS = st.sampled_from([None, Kind.SETTLE, Kind.VOID, Kind.EXPIRE])
+LIVES = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["USD", "EUR"]), AMOUNTS, CLOSINGS, AMOUNTS), max_size=25)
+
+
+@given(lives=LIVES)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_spend_equals_the_decimal_sums_to_the_last_digit(opening: Factory, lives: list[Life]) -> None:
+    """Whatever was booked, sums are exact, and an amount that nobody knows is counted, never added as zero."""
+
+    async def booked() -> list[SpendRow]:
+        with tempfile.TemporaryDirectory() as folder:
+            async with opening(Path(folder)) as opened:
+                for number, life in enumerate(lives):
+                    await opened.ledger.append(*_entries(number, life))
+                return list(opened.books.spend(BY_CONTRACT))
+
+    expected: dict[tuple[str, str], SpendRow] = {}
+    for contract, currency, reserved, closing, closed in lives:
+        row = expected.setdefault((contract, currency), SpendRow((contract,), currency, 0, 0, Decimal(0), Decimal(0), 0, 0))
+        expected[contract, currency] = _after(row, reserved, closing, closed)
+    assert asyncio.run(booked()) == [row for _, row in sorted(expected.items())]
+
+
+def _entries(number: int, life: Life) -> list[Entry]:
+    contract, currency, reserved, closing, closed = life
+    reserve = entry(Kind.RESERVE, f"req_{number}", reserved, contract=contract, currency=currency, images=2)
+    if closing is None:
+        return [reserve]
+    return [reserve, entry(closing, f"req_{number}", closed, contract=contract, currency=currency, images=2)]
+
+
+def _after(row: SpendRow, reserved: str | None, closing: Kind | None, closed: str | None) -> SpendRow:
+    row = replace(row, requests=row.requests + 1)
+    amount = reserved if closing is None else closed
+    if closing is Kind.SETTLE:
+        row = replace(row, images=row.images + 2)
+        if amount is None:
+            return replace(row, unknown_costs=row.unknown_costs + 1)
+        return replace(row, cost=row.cost + Decimal(amount))
+    if closing is Kind.VOID:
+        return row
+    if amount is None:
+        return replace(row, unknown_exposures=row.unknown_exposures + 1)
+    return replace(row, exposure=row.exposure + Decimal(amount))
