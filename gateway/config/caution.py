@@ -1,0 +1,114 @@
+"""What does not keep a configuration from running, but that somebody should know before it does."""
+
+from collections.abc import Iterator
+from datetime import date
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from gateway.config.node import Node, find, key_position
+from gateway.config.problem import Path, Problem
+from gateway.config.schema import Configuration
+from gateway.config.schema_contract import Contract
+from gateway.config.suggestion import suggestion
+from gateway.core.contract import VerificationState
+
+UNKNOWN = "unknown"
+NOTICE_DAYS = 30
+
+
+def cautions(written: Configuration, root: Node, today: date) -> tuple[Problem, ...]:
+    """All warnings about a valid configuration on that UTC day."""
+    found = [*_emptiness(written), *_listeners(written), *_providers(written), *_routes(written), *_price_lists(written, today)]
+    for key, contract in written.contracts.items():
+        found += _terms(("contracts", key), contract)
+        found += _days(("contracts", key), contract, today)
+    return tuple(sorted(_placed(root, path, what, fix) for path, what, fix in found))
+
+
+_Caution = tuple[Path, str, str]
+
+
+def _placed(root: Node, path: Path, what: str, fix: str) -> Problem:
+    node = find(root, path)
+    at = key_position(root, path) if node is None or node.members() else node.at
+    return at.problem(path, what, fix)
+
+
+def _emptiness(written: Configuration) -> Iterator[_Caution]:
+    if not written.models:
+        yield ("models",), "there are no models, so nothing can be asked for", "Add a model and a route."
+    if not written.apps:
+        yield ("apps",), "there are no apps, so nobody can call", "Add an app; 'gateway keys APP' makes its key."
+
+
+def _listeners(written: Configuration) -> Iterator[_Caution]:
+    if not _loopback(written.admin.host):
+        what = "the admin plane has no login and can be reached from other hosts"
+        yield ("admin", "host"), what, "Listen on 127.0.0.1, or let only the monitoring's network reach it."
+
+
+def _providers(written: Configuration) -> Iterator[_Caution]:
+    for key, provider in written.providers.items():
+        parts = urlsplit(provider.base_url)
+        if parts.scheme == "http" and not _loopback(parts.hostname or ""):
+            what = "the provider's key and the prompts travel unencrypted to another host"
+            yield ("providers", key, "base_url"), what, "Use https."
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _terms(path: Path, contract: Contract) -> Iterator[_Caution]:
+    """Unknown is a legal answer, and a visible one."""
+    for field, terms in (("data", contract.data), ("limits", contract.limits)):
+        for name in type(terms).model_fields:
+            if getattr(terms, name) == UNKNOWN:
+                yield (*path, field, name), "is unknown", "Ask the contract's support owner and write the answer here."
+    if not contract.limits.recorded:
+        yield (*path, "limits", "recorded"), "no limit is recorded", "Copy the limits from the provider's page, with the day."
+    if contract.verification.state is VerificationState.UNKNOWN:
+        yield (*path, "verification", "state"), "is unknown", "Look it up in the provider's console."
+
+
+def _days(path: Path, contract: Contract, today: date) -> Iterator[_Caution]:
+    if today < contract.effective_from:
+        what = (
+            f"the contract is not in force for another {(contract.effective_from - today).days} days: its routes take no request"
+        )
+        yield (*path, "effective_from"), what, "Correct the day, or use another contract until then."
+    end = contract.effective_to
+    if end is None:
+        return
+    if end <= today:
+        yield (
+            (*path, "effective_to"),
+            "the contract is no longer in force: its routes take no request",
+            "Renew it with a new revision.",
+        )
+    elif (end - today).days <= NOTICE_DAYS:
+        what = f"the contract ends in {(end - today).days} days: its routes take no request from then on"
+        yield (*path, "effective_to"), what, "Renew it with a new revision, or give its routes another contract."
+
+
+def _routes(written: Configuration) -> Iterator[_Caution]:
+    for key, route in written.routes.items():
+        if key not in written.models[route.model].routes:
+            what = f"the model '{route.model}' does not list this route, so it can never serve"
+            yield ("routes", key), what, f"Add it to models.{route.model}.routes, or remove it."
+        list_id = written.contracts[route.contract].price_list
+        priced = written.price_lists[list_id].models
+        if route.upstream_model not in priced:
+            what = f"the price list '{list_id}' has no entry for this model: its cost will be unknown, never 0"
+            yield ("routes", key, "upstream_model"), what, suggestion(route.upstream_model, priced, kind="entries")
+
+
+def _price_lists(written: Configuration, today: date) -> Iterator[_Caution]:
+    for key, prices in written.price_lists.items():
+        if not prices.in_force(today):
+            field = "effective_from" if today < prices.effective_from else "effective_to"
+            what = "the price list is not in force today: costs by it will be unknown, never 0"
+            yield ("price_lists", key, field), what, "Enter the prices of today as a new list and name it in the contract."

@@ -1,0 +1,186 @@
+"""What is written: the configuration's shape, bounds and defaults. What runs is ``gateway.core.snapshot``."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from gateway.config.field import (
+    KEY_FIX,
+    BaseUrl,
+    Digest,
+    EnvironmentName,
+    Id,
+    Line,
+    Name,
+    Prose,
+    Seconds,
+    TagKey,
+    mistake,
+)
+from gateway.config.schema_contract import Contract
+from gateway.config.schema_price import PriceList
+from gateway.config.written import Written
+from gateway.core.snapshot import RouteState
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Server(Written):
+    """Where apps reach the gateway."""
+
+    host: Line = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all."""
+    port: Port = 8080
+    """Port to listen on; 0 lets the system choose."""
+    body_bytes_max: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 1024 * 1024
+    """Largest JSON body taken, in bytes: a prompt of 32,000 characters needs at most 400 kB, so 1 MiB leaves room."""
+    shutdown_grace_s: Annotated[int, Field(ge=0, le=3600)] = 330
+    """How long requests in flight may finish after SIGTERM, in seconds: an image job takes up to 300 s."""
+
+
+class Admin(Written):
+    """Where operators and Prometheus reach the gateway: it has no login, so it listens on loopback by default."""
+
+    host: Line = "127.0.0.1"
+    """Address to listen on; keep it private."""
+    port: Port = 9090
+    """Port to listen on; 0 lets the system choose."""
+
+
+class Ledger(Written):
+    """Where money is booked."""
+
+    path: Prose = "var/ledger.sqlite"
+    """The SQLite file, relative to the folder in which the gateway starts; its folder is made."""
+    synchronous: Literal["full", "normal"] = "full"
+    """'full' survives a power cut; 'normal' is faster and may lose the last entries in one."""
+
+
+class Logging(Written):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe line that is written."""
+
+
+class Credential(Written):
+    """Where the provider's key is found: exactly one of the two. The key itself never stands in the configuration."""
+
+    env: EnvironmentName | None = None
+    """Name of the environment variable that holds it."""
+    file: Prose | None = None
+    """File that holds it, relative to this file's folder."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise mistake("needs exactly one of env and file", "Write env: NAME or file: PATH.")
+        return self
+
+
+class Timeouts(Written):
+    """Bounds of one upstream call."""
+
+    connect_s: Annotated[Seconds, Field(gt=0, le=60)] = 5.0
+    """Until the connection stands, in seconds; a host that takes longer than 60 s is down."""
+    total_s: Annotated[Seconds, Field(gt=0, le=3600)] = 300.0
+    """The whole call, in seconds: image jobs take 5 to 300 s; more than an hour only holds memory."""
+
+
+class Provider(Written):
+    """One upstream endpoint."""
+
+    dialect: Literal["openai"]
+    """The wire format it speaks."""
+    base_url: BaseUrl
+    """Where its API begins, such as https://api.openai.com/v1."""
+    credential: Credential
+    """Where its key is found."""
+    organization: Line | None = None
+    """Sent as openai-organization, for an account with several."""
+    project: Line | None = None
+    """Sent as openai-project, for an account with several."""
+    timeouts: Timeouts = Timeouts()
+    """Bounds of one call."""
+
+
+class Route(Written):
+    """A public model at a provider, under a contract."""
+
+    model: Id
+    """The model that apps ask for."""
+    provider: Id
+    """Id of the provider that makes the images."""
+    upstream_model: Name
+    """The model's name at the provider."""
+    contract: Id
+    """Id of the contract under which they are made."""
+    state: Annotated[RouteState, Field(strict=False)] = RouteState.ACTIVE
+    """Only an active route takes new requests; a draining one finishes what it has."""
+
+
+class Model(Written):
+    """The name that an app asks for."""
+
+    routes: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
+    """Ids of its routes in order of preference."""
+    aliases: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
+    """Other names it answers to, such as a retired or dated one that apps still send."""
+
+
+class AppKey(Written):
+    """A key by its hash: the configuration never holds the key."""
+
+    sha256: Digest
+    """SHA-256 of the key, 64 hexadecimal digits."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_hash(cls, value: object) -> object:
+        if not isinstance(value, dict) or "sha256" not in value:
+            raise mistake("is not a hash", KEY_FIX)
+        return value
+
+
+class App(Written):
+    """A caller."""
+
+    team: Line
+    """The team that answers for it."""
+    cost_centre: Line
+    """Where its spend is booked."""
+    keys: Annotated[tuple[AppKey, ...], Field(min_length=1, max_length=100)]
+    """Its keys; two at a time let it change them without a break."""
+    models: tuple[Id, ...] | None = None
+    """The models it may use; absent means all."""
+    tags: Annotated[tuple[TagKey, ...], Field(max_length=100)] = ()
+    """The keys it may send in x-gateway-tag."""
+    tag_body: bool = True
+    """Whether responses carry the member 'gateway' in their body."""
+
+
+class Configuration(Written):
+    """The gateway's configuration, or a part of it in a file that is included. Texts may hold ${NAME} and ${NAME:-default}."""
+
+    include: tuple[Prose, ...] = ()
+    """Files, folders (all their *.yaml) or patterns, relative to this file's folder."""
+    server: Server = Server()
+    """Where apps reach the gateway."""
+    admin: Admin = Admin()
+    """Where operators reach the gateway."""
+    ledger: Ledger = Ledger()
+    """Where money is booked."""
+    logging: Logging = Logging()
+    """What is logged."""
+    contracts: dict[Id, Contract] = Field(default_factory=dict)
+    """Contracts by id."""
+    providers: dict[Id, Provider] = Field(default_factory=dict)
+    """Providers by id."""
+    price_lists: dict[Id, PriceList] = Field(default_factory=dict)
+    """Price lists by id."""
+    routes: dict[Id, Route] = Field(default_factory=dict)
+    """Routes by id."""
+    models: dict[Id, Model] = Field(default_factory=dict)
+    """Models by the name that apps ask for."""
+    apps: dict[Id, App] = Field(default_factory=dict)
+    """Apps by id."""

@@ -1,0 +1,60 @@
+"""What the process itself needs to know, beside the snapshot that requests see: listeners, ledger, log."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gateway.config import schema
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """The data plane's listener; port 0 lets the system choose."""
+
+    host: str
+    port: int
+    body_bytes_max: int
+    shutdown_grace_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """The admin plane's listener; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """The SQLite file, relative to the working directory, and how hard a commit is."""
+
+    path: Path
+    synchronous: Literal["full", "normal"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """``level`` is a logging name in lower case."""
+
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of them."""
+
+    server: ServerSettings
+    admin: AdminSettings
+    ledger: LedgerSettings
+    logging: LoggingSettings
+
+
+def settings_of(written: schema.Configuration) -> Settings:
+    """The settings as they are written, defaults included."""
+    return Settings(
+        server=ServerSettings(**dict(written.server)),
+        admin=AdminSettings(**dict(written.admin)),
+        ledger=LedgerSettings(Path(written.ledger.path), written.ledger.synchronous),
+        logging=LoggingSettings(written.logging.level),
+    )

@@ -1,0 +1,132 @@
+"""From what is written to what runs: the immutable snapshot, every name resolved, every mapping read-only."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gateway.config import schema, schema_contract, schema_price
+from gateway.core.contract import (
+    Billing,
+    Contract,
+    DataTerms,
+    FailureTerms,
+    Limits,
+    ModelMapping,
+    RecordedLimit,
+    Support,
+    Verification,
+)
+from gateway.core.pricing import ImageRate, OutputTokens, Price, PriceList, TokenRates
+from gateway.core.secret import Secret
+from gateway.core.snapshot import App, Model, ProviderSettings, Route, Snapshot, Timeouts
+
+REVISION_CHARS = 12
+
+
+def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secret]) -> Snapshot:
+    """Every name in ``written`` is defined and every provider has a credential; both have been checked."""
+    price_lists = {key: _price_list(key, it) for key, it in written.price_lists.items()}
+    contracts = {key: _contract(key, it) for key, it in written.contracts.items()}
+    providers = {key: _provider(key, it, credentials[key]) for key, it in written.providers.items()}
+    routes = {
+        key: Route(
+            id=key,
+            model=it.model,
+            provider=providers[it.provider],
+            upstream_model=it.upstream_model,
+            contract=contracts[it.contract],
+            price_list=price_lists[contracts[it.contract].price_list],
+            state=it.state,
+        )
+        for key, it in written.routes.items()
+    }
+    models = [Model(name, it.aliases, tuple(routes[route] for route in it.routes)) for name, it in written.models.items()]
+    apps = [_app(key, it) for key, it in written.apps.items()]
+    return Snapshot(
+        revision=revision_of(written),
+        contracts=MappingProxyType(contracts),
+        providers=MappingProxyType(providers),
+        routes=MappingProxyType(routes),
+        models=MappingProxyType({name: model for model in models for name in (model.name, *model.aliases)}),
+        apps=MappingProxyType({digest: app for app in apps for digest in app.key_hashes}),
+    )
+
+
+def revision_of(written: schema.Configuration) -> str:
+    """A name for the configuration's content: the same for the same values, in whichever files and order of keys they stand.
+
+    Holds keys as hashes, and where credentials are found instead of what they are.
+    """
+    content = written.model_dump(mode="json", exclude={"include"})
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_CHARS]
+
+
+def _contract(id: str, written: schema_contract.Contract) -> Contract:
+    return Contract(
+        id=id,
+        revision=written.revision,
+        effective_from=written.effective_from,
+        effective_to=written.effective_to,
+        billing=Billing(**dict(written.billing)),
+        limits=Limits(
+            owner=written.limits.owner,
+            usage_tier=written.limits.usage_tier,
+            recorded=tuple(RecordedLimit(**dict(limit)) for limit in written.limits.recorded),
+        ),
+        verification=Verification(**dict(written.verification)),
+        support=Support(**dict(written.support)),
+        failure=FailureTerms(**dict(written.failure)),
+        data=DataTerms(**dict(written.data)),
+        model_mapping=ModelMapping(**dict(written.model_mapping)),
+        price_list=written.price_list,
+    )
+
+
+def _price_list(id: str, written: schema_price.PriceList) -> PriceList:
+    return PriceList(
+        id=id,
+        currency=written.currency,
+        effective_from=written.effective_from,
+        effective_to=written.effective_to,
+        source=written.source,
+        recorded_on=written.recorded_on,
+        models=MappingProxyType({model: _price(it) for model, it in written.models.items()}),
+    )
+
+
+def _price(written: schema_price.Price) -> Price:
+    tokens, rule = written.per_million_tokens, written.output_tokens
+    return Price(
+        tokens=None if tokens is None else TokenRates(**dict(tokens)),
+        images=tuple(ImageRate(**dict(row)) for row in written.per_image),
+        request=written.per_request,
+        output_tokens=None
+        if rule is None
+        else OutputTokens(MappingProxyType(dict(rule.factors)), rule.auto_size, rule.auto_quality),
+    )
+
+
+def _provider(id: str, written: schema.Provider, credential: Secret) -> ProviderSettings:
+    return ProviderSettings(
+        id=id,
+        dialect=written.dialect,
+        base_url=written.base_url,
+        credential=credential,
+        organization=written.organization,
+        project=written.project,
+        timeouts=Timeouts(written.timeouts.connect_s, written.timeouts.total_s),
+    )
+
+
+def _app(id: str, written: schema.App) -> App:
+    return App(
+        id=id,
+        team=written.team,
+        cost_centre=written.cost_centre,
+        key_hashes=tuple(key.sha256 for key in written.keys),
+        models=None if written.models is None else frozenset(written.models),
+        tags=frozenset(written.tags),
+        tag_body=written.tag_body,
+    )
