@@ -1,0 +1,51 @@
+"""A simulated provider: OpenAI's Images API as real HTTP, with pictures of its own, a bill, and faults on demand."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateway.simulator.control import control_routes
+from gateway.simulator.faults import FaultBook
+from gateway.simulator.images import ImageEndpoint
+from gateway.simulator.models import ModelsEndpoint
+from gateway.simulator.refusal import Refusal
+from gateway.simulator.settings import SimulatorSettings
+from gateway.simulator.stats import Stats
+from gateway.simulator.validation import Operation
+
+
+def create_app(settings: SimulatorSettings) -> ASGIApp:
+    """One provider with counters and faults of its own.
+
+    The faults that tear connections down or hang need the simulator's own server (``running``); all others work on any.
+    """
+    stats, faults = Stats(), FaultBook()
+    generations = ImageEndpoint(Operation.GENERATION, settings, stats, faults)
+    edits = ImageEndpoint(Operation.EDIT, settings, stats, faults)
+    models = ModelsEndpoint(settings)
+    app = Starlette(
+        routes=[
+            Route("/v1/images/generations", generations, methods=["POST"]),
+            Route("/v1/images/edits", edits, methods=["POST"]),
+            Route("/v1/models", models, methods=["GET"]),
+            Route("/v1/models/{id:path}", models, methods=["GET"]),
+            *control_routes(stats, faults),
+        ],
+        exception_handlers={404: _not_found, 405: _method_not_allowed},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    """As OpenAI answers unknown paths, and the retired variations: no body (measured 2026-08-29)."""
+    return Response(status_code=404, headers={"x-content-type-options": "nosniff"})
+
+
+async def _method_not_allowed(request: Request, error: Exception) -> Response:
+    refusal = Refusal(f"Invalid method for URL ({request.method} {request.url.path}).", status=405)
+    allowed = error.headers if isinstance(error, HTTPException) else None
+    return JSONResponse(refusal.body, refusal.status, allowed)

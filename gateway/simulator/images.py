@@ -1,0 +1,75 @@
+"""``POST /v1/images/generations`` and ``/v1/images/edits``."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.simulator.auth import authorize
+from gateway.simulator.edge import struck_at_edge
+from gateway.simulator.exchange import Ending, Exchange
+from gateway.simulator.faults import FaultBook, Strike
+from gateway.simulator.job import Job, accept
+from gateway.simulator.references import decode
+from gateway.simulator.refusal import Refusal
+from gateway.simulator.settings import SimulatorSettings
+from gateway.simulator.stats import Stats
+from gateway.simulator.submission import read_submission
+from gateway.simulator.validation import Operation, validate
+
+_ENDINGS = {"truncate": Ending.CUT, "reset_mid_body": Ending.RESET}
+
+
+class ImageEndpoint:
+    """An ASGI application for one operation."""
+
+    def __init__(self, operation: Operation, settings: SimulatorSettings, stats: Stats, faults: FaultBook) -> None:
+        self._operation, self._settings, self._stats, self._faults = operation, settings, stats, faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange(scope, receive, send, self._settings)
+        self._stats.arrive()
+        try:
+            await self._answer(exchange)
+        except Refusal as refusal:
+            await exchange.refuse(refusal)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        submission = await read_submission(exchange.request)
+        self._stats.note(exchange.request.headers, submission)
+        strike = self._faults.strike()
+        await asyncio.sleep(strike.latency_ms / 1000)
+        if await struck_at_edge(exchange, strike):
+            return
+        authorize(exchange.request.headers, self._settings.key)
+        wish = validate(submission, self._operation, self._settings)
+        references = await asyncio.to_thread(decode, wish.images, wish.mask) if wish.images else ()
+        for rate in strike.limits:
+            rate.take(wish.n + len(references), wish.model.id, self._settings.organization)
+        job = accept(wish, references, self._settings.name, self._settings.latency_ms, strike)
+        await self._deliver(exchange, job, wish.n + len(references), strike)
+
+    async def _deliver(self, exchange: Exchange, job: Job, images: int, strike: Strike) -> None:
+        ending = _ENDINGS.get(strike.kind, Ending.WHOLE)
+        rate_headers = exchange.rate_headers(images, job.bill.total, next(iter(strike.limits), None))
+        if job.wish.stream:
+            self._bill(job)
+            headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", **rate_headers}
+            await exchange.deliver(job.events(), headers, ending)
+            return
+        body = await job.body()
+        self._bill(job)
+        headers = {"content-type": "application/json", **rate_headers}
+        if ending is not Ending.CUT:
+            headers["content-length"] = str(len(body))
+        await exchange.deliver(_once(body), headers, ending)
+
+    def _bill(self, job: Job) -> None:
+        """Before the first byte leaves: who has read the answer finds it billed."""
+        if job.pictures:
+            self._stats.bill(job.wish.model.id, len(job.pictures), job.bill)
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
