@@ -1,0 +1,24 @@
+"""How a command says that it cannot do its work: the reason on standard error, exit code 1, no traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from gateway.app import PortUnavailable
+from gateway.config import ConfigInvalid
+from gateway.ports import LedgerUnavailable
+
+
+@contextmanager
+def failing_clearly() -> Iterator[None]:
+    """Turn the errors that a user can mend into messages."""
+    try:
+        yield
+    except ConfigInvalid as invalid:
+        for problem in invalid.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from invalid
+    except (LedgerUnavailable, PortUnavailable) as failed:
+        typer.echo(f"gateway: {failed}", err=True)
+        raise typer.Exit(1) from failed

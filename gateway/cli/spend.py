@@ -1,0 +1,74 @@
+"""``gateway spend``: what each contract, team, app, provider, model or day cost."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.app import open_books
+from gateway.cli.failing import failing_clearly
+from gateway.cli.paper import show
+from gateway.cli.spend_query import dimensions_of, moment_of
+from gateway.cli.spend_report import spend_csv, spend_json, spend_report, spend_table
+from gateway.core.spend import Dimension, SpendQuery
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def spend(
+    by: Annotated[str, typer.Option(help=f"Group by these, separated by commas: {', '.join(Dimension)}.")] = "contract",
+    since: Annotated[
+        str | None, typer.Option(help="Attempts begun at or after: a date or time in UTC, or how long ago (7d, 24h, 30m).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Attempts begun before: the same forms.")] = None,
+    format: Annotated[Format, typer.Option(help="How the report is written.")] = Format.TABLE,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
+    ] = None,
+) -> None:
+    """Show what was spent. cost is settled; exposure may still be billed: attempts that are open or of unknown outcome."""
+    query = _query(by, since, until)
+    with failing_clearly():
+        books = open_books(config)
+        rows = books.spend(query)
+        report = spend_report(query, rows, books.spend(replace(query, by=())))
+    match format:
+        case Format.TABLE:
+            show(spend_table(report))
+        case Format.JSON:
+            typer.echo(spend_json(report), nl=False)
+        case Format.CSV:
+            typer.echo(spend_csv(report), nl=False)
+
+
+def _query(by: str, since: str | None, until: str | None) -> SpendQuery:
+    now = datetime.now(UTC)
+    with _naming("--by"):
+        dimensions = dimensions_of(by)
+    with _naming("--since"):
+        begin = None if since is None else moment_of(since, now)
+    with _naming("--until"):
+        end = None if until is None else moment_of(until, now)
+        if begin is not None and end is not None and begin >= end:
+            raise ValueError("The period is empty: --until must be later than --since.")
+    return SpendQuery(dimensions, begin, end)
+
+
+@contextmanager
+def _naming(option: str) -> Iterator[None]:
+    """Say which option is at fault; exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error

@@ -1,0 +1,130 @@
+"""Money around an attempt: a durable ``reserve`` before it, exactly one durable closing entry after it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from gateway.core.diagnosis import Diagnosis, Outcome, Owner
+from gateway.core.ledger import Attribution, Entry, Kind, closing_kind
+from gateway.core.money import Cost
+from gateway.core.pricing import Delivery, price
+from gateway.core.routing import Candidate
+from gateway.engine.call import Call
+from gateway.ports import Ledger
+
+
+class Accounting:
+    """Opens a booking for each attempt."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+        self._ledger, self._clock = ledger, clock
+
+    async def reserve(self, call: Call, candidate: Candidate, attempt: int) -> "Booking":
+        """Hold the attempt's estimate; returns once that is durable, raises ``LedgerUnavailable``."""
+        booking = Booking(self._ledger, self._clock, call, candidate, _attribution(call, candidate, attempt))
+        writing = asyncio.ensure_future(booking.write(Kind.RESERVE, candidate.estimate, images=call.request.n))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # The entry may be durable already, and nobody else would ever close it.
+            await asyncio.wait({writing})
+            if writing.exception() is None:
+                await booking.abandon()
+            raise
+        return booking
+
+
+@dataclass(slots=True)
+class Booking:
+    """One attempt in the ledger. Leaving its ``async with`` without a verdict books it as ambiguous: it was begun."""
+
+    _ledger: Ledger
+    _clock: Callable[[], datetime]
+    _call: Call
+    _candidate: Candidate
+    _attribution: Attribution
+    upstream_request_id: str = ""
+    _closed: bool = False
+
+    async def settle(self, delivery: Delivery) -> Cost:
+        """Book the delivery at its cost by the contract's price list; durable on return."""
+        route = self._candidate.route
+        cost = price(delivery, route.price_list, route.upstream_model, self._call.received_at.date())
+        await self._close(Outcome.COMPLETED, cost, delivery=delivery)
+        return cost
+
+    async def fail(self, diagnosis: Diagnosis) -> Cost:
+        """Book the failure: ``void`` where it surely cost nothing, otherwise ``expire`` at the estimate; durable on return."""
+        await self._close(diagnosis.outcome, self._candidate.estimate, owner=diagnosis.owner)
+        return self._candidate.estimate
+
+    async def abandon(self) -> None:
+        """Book that nothing was sent."""
+        await self._close(Outcome.NOT_SENT, self._candidate.estimate, owner=Owner.GATEWAY)
+
+    async def write(
+        self,
+        kind: Kind,
+        cost: Cost,
+        *,
+        images: int,
+        delivery: Delivery | None = None,
+        outcome: Outcome | None = None,
+        owner: str = "",
+    ) -> None:
+        """Append one entry of this attempt."""
+        request = self._call.request
+        entry = Entry(
+            kind=kind,
+            attribution=self._attribution,
+            occurred_at=self._clock(),
+            cost=cost,
+            images=images,
+            size=(delivery.size if delivery else "") or request.size,
+            quality=(delivery.quality if delivery else "") or request.quality,
+            usage=delivery.usage if delivery else None,
+            outcome=outcome,
+            owner=owner,
+            upstream_request_id=self.upstream_request_id,
+        )
+        await self._ledger.append(entry)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if not self._closed:
+            await self._close(Outcome.AMBIGUOUS, self._candidate.estimate, owner=Owner.GATEWAY)
+
+    async def _close(self, outcome: Outcome, cost: Cost, *, delivery: Delivery | None = None, owner: str = "") -> None:
+        """Shielded: a client that leaves or a shutdown must not keep the books from being closed."""
+        self._closed = True
+        images = delivery.images if delivery else 0
+        kind = closing_kind(outcome)
+        writing = asyncio.ensure_future(self.write(kind, cost, images=images, delivery=delivery, outcome=outcome, owner=owner))
+        await asyncio.shield(writing)
+
+
+def _attribution(call: Call, candidate: Candidate, attempt: int) -> Attribution:
+    route, contract = candidate.route, candidate.route.contract
+    return Attribution(
+        request_id=call.request_id,
+        attempt=attempt,
+        app=call.app.id,
+        team=call.app.team,
+        cost_centre=call.app.cost_centre,
+        model=route.model,
+        route=route.id,
+        provider=route.provider.id,
+        upstream_model=route.upstream_model,
+        contract=contract.id,
+        contract_revision=contract.revision,
+        billing_owner=contract.billing.owner,
+        price_list=route.price_list.id,
+        config_revision=call.snapshot.revision,
+        operation=call.request.operation,
+        tags=call.tags,
+    )

@@ -1,0 +1,64 @@
+"""The two ASGI apps: the data plane for applications, the admin plane for operators, each on a listener of its own."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateway.core.diagnosis import Refusal
+from gateway.core.snapshot import Snapshot
+from gateway.engine.dispatch import Dispatcher
+from gateway.server.errors import error_answer, failure_of_refusal
+from gateway.server.health import health_router
+from gateway.server.images import PATH as GENERATIONS
+from gateway.server.images import Generations
+from gateway.server.models import models_router
+from gateway.server.not_found import not_found
+from gateway.server.record import Recorded, record_of
+from gateway.telemetry.metrics import Metrics
+
+
+def data_plane(
+    snapshot: Snapshot,
+    dispatcher: Dispatcher,
+    metrics: Metrics,
+    *,
+    body_bytes_max: int,
+    clock: Callable[[], datetime],
+    ledger_lag_s: Callable[[], float],
+) -> ASGIApp:
+    """What applications call: ``/v1/…``, and health for load balancers."""
+    app = _bare_app()
+    app.router.routes.append(Route(GENERATIONS, Generations(dispatcher, snapshot, body_bytes_max, clock), methods=["POST"]))
+    app.include_router(models_router(snapshot))
+    app.include_router(health_router(snapshot.revision, ledger_lag_s))
+    app.add_exception_handler(HTTPException, not_found)
+    app.add_exception_handler(Refusal, _refused)
+    return Recorded(app, metrics)
+
+
+def admin_plane(metrics: Metrics) -> ASGIApp:
+    """What operators and Prometheus call; bind it where applications cannot reach it."""
+    app = _bare_app()
+
+    @app.get("/metrics")
+    async def exposition() -> Response:
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return app
+
+
+def _bare_app() -> FastAPI:
+    """No pages about itself: the data plane's reference is OpenAI's."""
+    return FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return error_answer(failure_of_refusal(error), record_of(request.scope).tag(error.diagnosis))

@@ -1,0 +1,165 @@
+"""The real programs that integration tests start: simulated providers and the gateway, each a process on a random port."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "config" / "gateway.yaml"
+STOREFRONT_KEY = "igw_demo_0000_not_a_secret"
+NEWSROOM_KEY = "igw_newsroom_0000_not_a_secret"
+_URL = re.compile(r"http://[0-9.:]+")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A running process: ``urls`` are those of its first line of output, ``log`` is its standard error."""
+
+    process: subprocess.Popen[str]
+    urls: tuple[str, ...]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return self.urls[0]
+
+    def stop(self) -> int:
+        """Ask it to stop and wait until it has."""
+        self.process.send_signal(signal.SIGTERM)
+        return self._ended()
+
+    def kill(self) -> None:
+        """End it without a chance to do anything more."""
+        self.process.kill()
+        self._ended()
+
+    def _ended(self) -> int:
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return self.process.wait(30)
+
+
+def start(*arguments: str, log: Path, environment: dict[str, str] | None = None) -> Program:
+    """Run ``gateway`` with these arguments until its first line, which names where it listens."""
+    process = launch(*arguments, log=log, environment=environment)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"gateway {' '.join(arguments)} ended with {process.wait(30)}: {log.read_text()}")
+    return Program(process, tuple(_URL.findall(line)), log)
+
+
+def launch(*arguments: str, log: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT) -> subprocess.Popen[str]:
+    """Run ``gateway`` with these arguments."""
+    with log.open("a") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "gateway", *arguments],
+            cwd=cwd,
+            env=os.environ | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+
+
+def run(*arguments: str, environment: dict[str, str] | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run ``gateway`` with these arguments to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments],
+        cwd=cwd,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def control(simulator: str, path: str, method: str = "GET", body: Any = None) -> Any:
+    """Speak to a simulator's control endpoints."""
+    request = urllib.request.Request(
+        f"{simulator}/_simulator/{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+@dataclass(frozen=True)
+class House:
+    """A gateway with its two simulated providers, and what a command needs to read its ledger."""
+
+    openai: Program
+    atlas: Program
+    gateway: Program
+    environment: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.gateway.urls[0]
+
+    @property
+    def admin_url(self) -> str:
+        return self.gateway.urls[1]
+
+    def client(self, key: str = STOREFRONT_KEY) -> aiohttp.ClientSession:
+        """A plain HTTP client of an app."""
+        return aiohttp.ClientSession(self.url, headers={"authorization": f"Bearer {key}"})
+
+    def fault(self, **fault: Any) -> None:
+        """Set a fault on the simulated OpenAI."""
+        control(self.openai.url, "faults", "POST", fault)
+
+    async def logged(self, found: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """The log's lines that are ``found``, once there is one: a line is written after the answer has left."""
+        async with asyncio.timeout(10):
+            while not (lines := [line for line in map(json.loads, self.gateway.log.read_text().splitlines()) if found(line)]):
+                await asyncio.sleep(0.02)
+        return lines
+
+    def entries(self, request_id: str) -> list[dict[str, Any]]:
+        """What the ledger says of one request, as ``gateway requests ID`` prints it."""
+        done = run("requests", request_id, "--format", "json", environment=self.environment)
+        assert done.returncode == 0, done.stderr
+        found: list[dict[str, Any]] = json.loads(done.stdout)["entries"]
+        return found
+
+    def spend(self, by: str = "contract") -> dict[str, dict[str, Any]]:
+        """What ``gateway spend`` prints, by the group's name."""
+        done = run("spend", "--by", by, "--format", "json", environment=self.environment)
+        assert done.returncode == 0, done.stderr
+        return {row[by]: row for row in json.loads(done.stdout)["rows"]}
+
+
+def build_house(folder: Path, **environment: str) -> House:
+    """Start all three in ``folder``; further variables reach the gateway."""
+    openai = start("simulate", "--port", "0", "--name", "simulated-openai", log=folder / "openai.log")
+    atlas = start("simulate", "--port", "0", "--name", "simulated-atlas", log=folder / "atlas.log")
+    found = {
+        "SIMULATED_OPENAI_URL": f"{openai.url}/v1",
+        "SIMULATED_ATLAS_URL": f"{atlas.url}/v1",
+        "GATEWAY_PORT": "0",
+        "GATEWAY_ADMIN_PORT": "0",
+        "GATEWAY_LEDGER": str(folder / "ledger.sqlite"),
+    } | environment
+    return House(openai, atlas, start("serve", str(CONFIG), log=folder / "gateway.log", environment=found), found)
+
+
+def tear_down(house: House) -> None:
+    """Stop whatever of it still runs; a program that has ended stays so."""
+    for program in (house.gateway, house.openai, house.atlas):
+        program.stop()
