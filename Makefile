@@ -1,0 +1,70 @@
+# Every habit of the team. `make demo` and `make test` need Python >= 3.11 and make; all else they install into .venv.
+PYTHON ?= python3
+LOCKS := deploy/requirements
+BIN := .venv/bin
+SDK_BIN := .venv-sdk/bin
+COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: demo test lint format types unit docs lock clean
+
+demo: .venv/demo.installed
+	@$(BIN)/gateway demo $(ARGS)
+
+test: lint types unit
+
+lint: .venv/test.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/test.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: .venv/test.installed
+	$(BIN)/mypy
+
+unit: .venv/test.installed .venv-sdk/installed tests/sdk/node_modules/installed
+	$(BIN)/python -m pytest --cov $(ARGS)
+
+# The pages that the code knows itself.
+docs: .venv/demo.installed
+	$(BIN)/python docs/generate.py
+
+# One hash-locked file a purpose. An upgrade is `make lock` and a look at the difference.
+lock: .venv-lock/bin/uv
+	$(COMPILE) --upgrade --extra simulator pyproject.toml $(LOCKS)/demo.in $(LOCKS)/test.in -o $(LOCKS)/test.txt
+	$(COMPILE) --extra simulator pyproject.toml $(LOCKS)/demo.in -c $(LOCKS)/test.txt -o $(LOCKS)/demo.txt
+	$(COMPILE) pyproject.toml -c $(LOCKS)/test.txt -o $(LOCKS)/run.txt
+	$(COMPILE) --upgrade $(LOCKS)/sdk.in -o $(LOCKS)/sdk.txt
+
+clean:
+	rm -rf .venv .venv-sdk .venv-lock tests/sdk/node_modules var
+
+.venv/demo.installed: $(LOCKS)/demo.txt pyproject.toml
+	@echo "Installing into .venv (once, about a minute) …"
+	@$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/demo.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/test.installed: .venv/demo.installed $(LOCKS)/test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/test.txt
+	@touch $@
+
+# The newest official Python SDK, apart from the run-time's older one that litellm asks for.
+.venv-sdk/installed: $(LOCKS)/sdk.txt
+	test -x $(SDK_BIN)/python || $(PYTHON) -m venv .venv-sdk
+	$(SDK_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/sdk.txt
+	@touch $@
+
+# The official Node SDK. Without Node its tests are skipped, and say so.
+tests/sdk/node_modules/installed: tests/sdk/package-lock.json
+	@if command -v npm >/dev/null; then cd tests/sdk && npm ci --silent --no-audit --no-fund; \
+	else echo "SKIPPED: no npm on this machine, so the Node SDK is not tested"; mkdir -p tests/sdk/node_modules; fi
+	@touch $@
+
+.venv-lock/bin/uv:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -1,0 +1,74 @@
+"""Write the reference pages that the code itself knows: `make docs`. A test fails where they lag."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from gateway.config.schema import Configuration
+
+FOLDER = Path(__file__).parent
+_INTRODUCTION = """# Configuration
+
+Generated from the schema by `make docs`. `gateway schema` prints the same as JSON Schema for editors.
+
+YAML, in one file or in several joined by `include:`. Every text may hold `${NAME}` or `${NAME:-default}`, replaced from the
+environment; `$$` is one dollar. Unknown keys are errors. Mappings are by id: lower-case letters, digits, `-`, `.` and `_`.
+`gateway check` names every mistake at once, each with file, line and column.
+"""
+
+
+def configuration_page() -> str:
+    """All sections, each shape once, in the order in which they are met."""
+    shapes: list[type[BaseModel]] = [Configuration]
+    parts = [_INTRODUCTION]
+    for shape in shapes:
+        title = "The whole" if shape is Configuration else f"{shape.__name__}"
+        parts.append(f"## {title}\n\n{(shape.__doc__ or '').strip()}\n\n| key | kind | default | meaning |\n|---|---|---|---|")
+        for name, field in shape.model_fields.items():
+            kind, inner = _kind(field.annotation)
+            shapes += [one for one in inner if one not in shapes]
+            parts.append(f"| `{name}` | {kind} | {_default(field)} | {field.description} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _kind(annotation: Any) -> tuple[str, list[type[BaseModel]]]:
+    """A kind in words, and the shapes in it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind(arguments[0])
+    if origin in (Union, UnionType):
+        return _kind(arguments[0])
+    if origin is tuple:
+        inner, shapes = _kind(arguments[0])
+        return f"list of {inner}", shapes
+    if origin in (dict, Mapping):
+        inner, shapes = _kind(arguments[1])
+        return f"{inner} by id", shapes
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})", [annotation]
+    if arguments:
+        return " or ".join(f"`{word}`" for word in arguments), []
+    if hasattr(annotation, "__members__"):
+        return " or ".join(f"`{word.value}`" for word in annotation), []
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`"}.get(
+        annotation.__name__, annotation.__name__.lower()
+    ), []
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is None or value is PydanticUndefined or isinstance(value, BaseModel) or value in ((), {}):
+        return "–"
+    return f"`{str(getattr(value, 'value', value)).lower() if isinstance(value, bool) else getattr(value, 'value', value)}`"
+
+
+if __name__ == "__main__":
+    (FOLDER / "configuration.md").write_text(configuration_page())
