@@ -1,21 +1,18 @@
 """Composition root: the only file that names concrete adapters. Builds the two planes and owns what lives as long as they do."""
 
-import asyncio
 import os
-import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-import uvicorn
-from starlette.types import ASGIApp
 
 from gateway.config import Loaded, load
 from gateway.engine.accounting import Accounting
 from gateway.engine.dispatch import Dispatcher
+from gateway.listener import listening
 from gateway.ports import Books
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.planes import admin_plane, data_plane
@@ -23,13 +20,7 @@ from gateway.stores import SqliteBooks, SqliteLedger
 from gateway.telemetry.metrics import Metrics
 
 DEFAULT_CONFIG = Path("config/gateway.yaml")
-# Longer than the pools of common clients and load balancers keep an idle connection, so that it is they who close it.
-IDLE_CLIENT_S = 75
 _log = structlog.get_logger("gateway")
-
-
-class PortUnavailable(Exception):
-    """A listener's address cannot be bound. Its text names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,70 +66,13 @@ async def running(loaded: Loaded) -> AsyncIterator[Addresses]:
         )
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(
-            _listening(admin_plane(metrics), settings.admin.host, settings.admin.port, grace_s=1)
+            listening(admin_plane(metrics), settings.admin.host, settings.admin.port, grace_s=1)
         )
-        data_url = await stack.enter_async_context(_listening(data, settings.server.host, settings.server.port, grace_s=grace_s))
+        data_url = await stack.enter_async_context(listening(data, settings.server.host, settings.server.port, grace_s=grace_s))
         for warning in loaded.warnings:
             _log.warning("config", problem=str(warning))
         _log.info("ready", data_plane=data_url, admin_plane=admin_url, config_revision=snapshot.revision, orphans=orphans)
         yield Addresses(data_url, admin_url)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, which two servers in one process would take from each other."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-
-@asynccontextmanager
-async def _listening(app: ASGIApp, host: str, port: int, *, grace_s: int) -> AsyncIterator[str]:
-    """Serve ``app`` at that address; yields its URL. On leaving, requests in flight have ``grace_s`` to finish."""
-    bound = _bind(host, port)
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=IDLE_CLIENT_S,
-        timeout_graceful_shutdown=grace_s,
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[bound]), name=f"serve {host}:{port}")
-    listening = asyncio.create_task(server.listening.wait(), name="listening")
-    await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
-    try:
-        shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{bound.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror}. Free the port or set another one.") from error
-    listener.setblocking(False)
-    return listener
 
 
 def _now() -> datetime:

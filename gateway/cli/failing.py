@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import typer
 
-from gateway.app import PortUnavailable
 from gateway.config import ConfigInvalid
+from gateway.listener import PortUnavailable
 from gateway.ports import LedgerUnavailable
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 import uvloop
 
+from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import stop_requested
 from gateway.simulator import SimulatorSettings, running
 from gateway.simulator.settings import DEFAULT_NAME, DEFAULT_ORGANIZATION
@@ -24,11 +25,8 @@ def simulate(
 ) -> None:
     """Run a simulated OpenAI-compatible provider until SIGTERM or Ctrl-C."""
     settings = SimulatorSettings(name, organization, project, key, latency_ms, transparent_preview)
-    try:
+    with failing_clearly():
         uvloop.run(_simulate(settings, host, port))
-    except OSError as failed:
-        typer.echo(f"simulator {name}: cannot listen on {host}:{port}: {failed.strerror or failed}", err=True)
-        raise typer.Exit(1) from failed
 
 
 async def _simulate(settings: SimulatorSettings, host: str, port: int) -> None:

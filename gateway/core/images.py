@@ -101,10 +101,11 @@ def _images_asked(fields: Mapping[object, object]) -> int:
 
 
 def _wrong_type(name: str, expected: str, value: object) -> str:
-    return f"Invalid type for '{name}': expected {expected}, but got {_json_type(value)} instead."
+    return f"Invalid type for '{name}': expected {expected}, but got {json_type(value)} instead."
 
 
-def _json_type(value: object) -> str:
+def json_type(value: object) -> str:
+    """What JSON calls the value, as OpenAI's messages put it."""
     match value:
         case None:
             return "null"

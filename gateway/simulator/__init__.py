@@ -1,7 +1,6 @@
 """A simulated provider: a separate program that speaks real HTTP, for the demo, tests and drills."""
 
-from gateway.simulator.app import create_app
-from gateway.simulator.server import running
+from gateway.simulator.app import create_app, running
 from gateway.simulator.settings import SimulatorSettings
 
 __all__ = ["SimulatorSettings", "create_app", "running"]

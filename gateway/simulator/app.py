@@ -1,5 +1,7 @@
 """A simulated provider: OpenAI's Images API as real HTTP, with pictures of its own, a bill, and faults on demand."""
 
+from contextlib import AbstractAsyncContextManager
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -7,6 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gateway.listener import listening
+from gateway.simulator.connection import Connection
 from gateway.simulator.control import control_routes
 from gateway.simulator.faults import FaultBook
 from gateway.simulator.images import ImageEndpoint
@@ -15,6 +19,8 @@ from gateway.simulator.refusal import Refusal
 from gateway.simulator.settings import SimulatorSettings
 from gateway.simulator.stats import Stats
 from gateway.simulator.validation import Operation
+
+SHUTDOWN_S_MAX = 10
 
 
 def create_app(settings: SimulatorSettings) -> ASGIApp:
@@ -38,6 +44,11 @@ def create_app(settings: SimulatorSettings) -> ASGIApp:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def running(settings: SimulatorSettings, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
+    """Serve the provider while the block runs; yields its URL (``http://127.0.0.1:PORT``). Raises ``PortUnavailable``."""
+    return listening(create_app(settings), host, port, grace_s=SHUTDOWN_S_MAX, protocol=Connection)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.core.images import json_type
 from gateway.simulator.refusal import Refusal
 
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
@@ -87,31 +88,13 @@ def missing(name: str) -> Refusal:
 
 def wrong_type(name: str, expected: str, value: object) -> Refusal:
     """The refusal of a value of another JSON type."""
-    message = f"Invalid type for '{name}': expected {expected}, but got {_json_type(value)} instead."
+    message = f"Invalid type for '{name}': expected {expected}, but got {json_type(value)} instead."
     return Refusal(message, param=name, code="invalid_type")
 
 
 def _inconvertible(name: str, expected: str) -> Refusal:
     what = f"expected {expected}, but got a string value that could not be converted into {expected}"
     return Refusal(f"Invalid type for '{name}': {what}.", param=name, code="invalid_type")
-
-
-def _json_type(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int():
-            return "an integer"
-        case float():
-            return "a decimal number"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case _:
-            return "an object"
 
 
 def _listed(options: Sequence[str]) -> str:
