@@ -145,8 +145,8 @@ class House:
         return {row[by]: row for row in json.loads(done.stdout)["rows"]}
 
 
-def build_house(folder: Path, **environment: str) -> House:
-    """Start all three in ``folder``; further variables reach the gateway."""
+def build_house(folder: Path, config: Path = CONFIG) -> House:
+    """Start all three in ``folder``."""
     openai = start("simulate", "--port", "0", "--name", "simulated-openai", log=folder / "openai.log")
     atlas = start("simulate", "--port", "0", "--name", "simulated-atlas", log=folder / "atlas.log")
     found = {
@@ -155,8 +155,9 @@ def build_house(folder: Path, **environment: str) -> House:
         "GATEWAY_PORT": "0",
         "GATEWAY_ADMIN_PORT": "0",
         "GATEWAY_LEDGER": str(folder / "ledger.sqlite"),
-    } | environment
-    return House(openai, atlas, start("serve", str(CONFIG), log=folder / "gateway.log", environment=found), found)
+        "GATEWAY_CONFIG": str(config),
+    }
+    return House(openai, atlas, start("serve", log=folder / "gateway.log", environment=found), found)
 
 
 def tear_down(house: House) -> None:
