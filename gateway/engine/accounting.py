@@ -56,10 +56,9 @@ class Booking:
         await self._close(Outcome.COMPLETED, cost, delivery=delivery)
         return cost
 
-    async def fail(self, diagnosis: Diagnosis) -> Cost:
+    async def fail(self, diagnosis: Diagnosis) -> None:
         """Book the failure: ``void`` where it surely cost nothing, otherwise ``expire`` at the estimate; durable on return."""
         await self._close(diagnosis.outcome, self._candidate.estimate, owner=diagnosis.owner)
-        return self._candidate.estimate
 
     async def abandon(self) -> None:
         """Book that nothing was sent."""

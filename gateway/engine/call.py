@@ -55,8 +55,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The last attempt's failure, as the caller is told: an OpenAI-shaped error, its status, and the wait it asks for."""
+    """Why there is no image, as the caller is told: an OpenAI-shaped error and its status, whose it is, how long to wait."""
 
     status: int
     error: dict[str, object]
+    diagnosis: Diagnosis
     retry_after: tuple[tuple[str, str], ...] = ()

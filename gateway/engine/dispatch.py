@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from gateway.core.attempts import Attempt, Stop, next_step
-from gateway.core.diagnosis import Facts, Stage, diagnose
+from gateway.core.attempts import Attempt, Try, next_step
 from gateway.core.routing import Candidate, Conditions, plan
 from gateway.core.tag import Tag
 from gateway.engine.accounting import Accounting, Booking
@@ -28,37 +27,46 @@ class Dispatcher:
         self._providers, self._accounting, self._clock = providers, accounting, clock
 
     async def serve(self, call: Call, client: Client, progress: Progress) -> Failure | None:
-        """Answer the client and return ``None``, or return the failure it is to be told.
+        """Answer the client and return ``None``, or return why not.
 
-        Raises ``Refusal`` where no attempt is made and ``LedgerUnavailable`` where none can be booked. A failure after the
-        answer's head has left is only in ``progress``: the client's connection must then be broken off.
+        Raises ``Refusal`` where no attempt is made and ``LedgerUnavailable`` where none can be booked. Where the failure comes
+        after the answer's head has left (``progress.head_sent``), the client's connection must be broken off.
         """
         the_plan = plan(call.request, call.app, call.snapshot, Conditions(self._clock()))
         attempts: tuple[Attempt, ...] = ()
         failure: Failure | None = None
-        while not isinstance(step := next_step(the_plan, attempts), Stop):
+        while isinstance(step := next_step(the_plan, attempts), Try):
             failure = await self._attempt(call, client, step.candidate, progress)
-            if progress.diagnosis is None or progress.head_sent:
+            if failure is None:
                 return None
-            attempts += (Attempt(step.candidate, progress.diagnosis),)
+            attempts += (Attempt(step.candidate, failure.diagnosis),)
         return failure
 
     async def _attempt(self, call: Call, client: Client, candidate: Candidate, progress: Progress) -> Failure | None:
-        progress.attempts += 1
-        progress.route, progress.cost, progress.diagnosis = candidate.route, candidate.estimate, None
-        async with await self._accounting.reserve(call, candidate, progress.attempts) as booking:
-            try:
-                response = await self._send(call, candidate, progress)
-            except UpstreamFailed as failed:
-                return await self._fail(booking, progress, Facts(failed.stage), failure_without_answer(failed))
-            try:
-                booking.upstream_request_id = response.headers.get(UPSTREAM_REQUEST_ID, "")
-                if response.status != 200:
-                    failure, facts = await failure_of_answer(response)
-                    return await self._fail(booking, progress, facts, failure)
-                return await self._relay(call, client, response, booking, progress)
-            finally:
-                response.release()
+        """One upstream call between its two ledger entries."""
+        async with await self._accounting.reserve(call, candidate, progress.attempts + 1) as booking:
+            progress.attempts += 1
+            progress.route, progress.cost = candidate.route, candidate.estimate
+            failure = await self._deliver(call, client, candidate, booking, progress)
+            if failure is not None:
+                progress.diagnosis = failure.diagnosis
+                await booking.fail(failure.diagnosis)
+            return failure
+
+    async def _deliver(
+        self, call: Call, client: Client, candidate: Candidate, booking: Booking, progress: Progress
+    ) -> Failure | None:
+        try:
+            response = await self._send(call, candidate, progress)
+        except UpstreamFailed as failed:
+            return failure_without_answer(failed)
+        try:
+            booking.upstream_request_id = response.headers.get(UPSTREAM_REQUEST_ID, "")
+            if response.status != 200:
+                return await failure_of_answer(response)
+            return await self._relay(call, client, response, booking, progress)
+        finally:
+            response.release()
 
     async def _send(self, call: Call, candidate: Candidate, progress: Progress) -> UpstreamResponse:
         settings = candidate.route.provider
@@ -83,7 +91,7 @@ class Dispatcher:
                     held = b""
             delivery = answer.delivery()
         except (UpstreamFailed, MalformedAnswer) as broken:
-            return await self._fail(booking, progress, Facts(Stage.BODY), failure_without_answer(broken))
+            return failure_without_answer(broken)
         progress.cost = await booking.settle(delivery)
         progress.images = delivery.images
         await self._start(call, client, response, progress)
@@ -97,11 +105,6 @@ class Dispatcher:
         passed = [(name, response.headers[name]) for name in _PASSED_HEADERS if name in response.headers]
         progress.head_sent = True
         await client.start(200, passed + _tag(call, progress).headers())
-
-    async def _fail(self, booking: Booking, progress: Progress, facts: Facts, failure: Failure) -> Failure:
-        progress.diagnosis = diagnose(facts)
-        progress.cost = await booking.fail(progress.diagnosis)
-        return failure
 
 
 def _tag(call: Call, progress: Progress) -> Tag:

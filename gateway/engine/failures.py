@@ -5,25 +5,28 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.diagnosis import Facts, Stage
+from gateway.core.diagnosis import Facts, Stage, diagnose
 from gateway.core.redaction import redact_foreign
 from gateway.engine.call import Failure
 from gateway.ports import UpstreamFailed, UpstreamResponse
+from gateway.relay.scanner import MalformedAnswer
 
 ERROR_BYTES_MAX = 64 * 1024
 MESSAGE_CHARS_MAX = 2_000
 _NO_ANSWER = 503
 
 
-def failure_without_answer(cause: Exception) -> Failure:
+def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
     """The attempt brought no usable answer. 503 and not 502 or 504, whose bodies content networks replace with their own."""
-    sent = not (isinstance(cause, UpstreamFailed) and cause.stage is Stage.CONNECT)
+    stage = cause.stage if isinstance(cause, UpstreamFailed) else Stage.BODY
+    sent = stage is not Stage.CONNECT
     code = "upstream_answer_unusable" if sent else "upstream_unreachable"
     hint = "It may have been made and billed." if sent else "Nothing was sent; it may be tried again."
-    return Failure(_NO_ANSWER, _error(f"The provider did not deliver: {cause}. {hint}", "server_error", code))
+    error = _error(f"The provider did not deliver: {cause}. {hint}", "server_error", code)
+    return Failure(_NO_ANSWER, error, diagnose(Facts(stage)))
 
 
-async def failure_of_answer(response: UpstreamResponse) -> tuple[Failure, Facts]:
+async def failure_of_answer(response: UpstreamResponse) -> Failure:
     """Read an answer that is not a 200, at most ``ERROR_BYTES_MAX`` of it; its texts are redacted before anyone sees them."""
     body = bytearray()
     try:
@@ -40,7 +43,7 @@ async def failure_of_answer(response: UpstreamResponse) -> tuple[Failure, Facts]
         found = _error(f"The provider answered with status {response.status} and no OpenAI error ({kind}).", "server_error", None)
     facts = Facts(Stage.STATUS, response.status, _text(found, "type"), _text(found, "code"), _text(found, "message"))
     wait = tuple((name, response.headers[name]) for name in ("retry-after", "retry-after-ms") if name in response.headers)
-    return Failure(status, found, wait), facts
+    return Failure(status, found, diagnose(facts), wait)
 
 
 def _openai_error(body: bytes) -> dict[str, object] | None:

@@ -24,36 +24,45 @@ def failure_of_refusal(refusal: Refusal) -> Failure:
         "param": refusal.param,
         "code": refusal.code,
     }
-    wait = (("retry-after", "1"),) if refusal.diagnosis.retryable else ()
-    return Failure(refusal.status, error, wait)
+    return Failure(refusal.status, error, refusal.diagnosis, _wait(refusal.diagnosis))
 
 
-def ledger_unavailable() -> Refusal:
-    """Nothing is sent that cannot be booked."""
-    return Refusal(
-        status=503,
-        type="server_error",
-        code="ledger_unavailable",
-        param=None,
-        message="The gateway cannot book the request now, so it was not sent. Try again shortly.",
-        owner=Owner.GATEWAY,
-        rule="gateway.ledger",
-        first_check="Ops: look at the gateway's log for 'ledger'.",
-        stop_rule="Nothing was sent, nothing was billed: the request may be sent again.",
-        retryable=True,
+def ledger_unavailable(*, sent: bool) -> Failure:
+    """Nothing is sent that cannot be booked, and nothing is delivered whose cost cannot be."""
+    message = (
+        "The gateway could not book the result, so it is not delivered. The image may have been made and billed."
+        if sent
+        else "The gateway cannot book the request now, so it was not sent. Try again shortly."
+    )
+    return _own_failure(503, "ledger_unavailable", message, sent=sent, retryable=not sent)
+
+
+def gateway_fault(*, sent: bool) -> Failure:
+    """A fault of the gateway itself."""
+    message = "The gateway failed while it handled the request. Its operators find the cause in the log by the request id."
+    return _own_failure(500, "gateway_fault", message, sent=sent, retryable=False)
+
+
+def gateway_stopped(*, sent: bool) -> Failure:
+    """The gateway was told to stop and could wait no longer."""
+    return _own_failure(
+        503, "gateway_stopped", "The gateway was stopped before there was an answer.", sent=sent, retryable=not sent
     )
 
 
-def internal_error(*, sent: bool) -> tuple[Failure, Diagnosis]:
-    """A fault of the gateway itself. ``sent``: an attempt had begun, so it must not be repeated blindly."""
-    message = "The gateway failed while it handled the request. Its operators find the cause in the log by the request id."
-    outcome = Outcome.AMBIGUOUS if sent else Outcome.NOT_SENT
+def _own_failure(status: int, code: str, message: str, *, sent: bool, retryable: bool) -> Failure:
+    """``sent``: an attempt had begun, so the request must not be repeated blindly."""
     diagnosis = Diagnosis(
         Owner.GATEWAY,
-        "gateway.fault",
+        f"gateway.{code}",
         "Ops: look at the gateway's log for the request id.",
         "Do not send it again before the bill is known." if sent else "Nothing was sent, nothing was billed.",
-        outcome,
-        retryable=False,
+        Outcome.AMBIGUOUS if sent else Outcome.NOT_SENT,
+        retryable,
     )
-    return Failure(500, {"message": message, "type": "server_error", "param": None, "code": "gateway_fault"}), diagnosis
+    error: dict[str, object] = {"message": message, "type": "server_error", "param": None, "code": code}
+    return Failure(status, error, diagnosis, _wait(diagnosis))
+
+
+def _wait(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
+    return (("retry-after", "1"),) if diagnosis.retryable else ()

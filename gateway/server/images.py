@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
@@ -15,10 +16,11 @@ from gateway.engine.dispatch import Dispatcher
 from gateway.ports import LedgerUnavailable
 from gateway.relay.request_body import MalformedBody, RequestBody
 from gateway.server.auth import authenticate
-from gateway.server.errors import error_answer, failure_of_refusal, ledger_unavailable
+from gateway.server.errors import failure_of_refusal, ledger_unavailable
 from gateway.server.record import Record, record_of
 
 PATH = "/v1/images/generations"
+_log = structlog.get_logger("gateway.ledger")
 
 
 class Generations:
@@ -34,11 +36,15 @@ class Generations:
         try:
             call = await self._read(scope, receive, record)
             failure = await self._dispatcher.serve(call, _Client(send), record.progress)
-        except (Refusal, LedgerUnavailable) as blocked:
-            refusal = blocked if isinstance(blocked, Refusal) else ledger_unavailable()
-            failure, record.progress.diagnosis = failure_of_refusal(refusal), refusal.diagnosis
-        if failure is not None and not record.progress.head_sent:
-            await error_answer(failure, record.tag(), tag_body=record.tag_body)(scope, receive, send)
+        except Refusal as refusal:
+            failure = failure_of_refusal(refusal)
+        except LedgerUnavailable as unavailable:
+            _log.error("ledger", request_id=record.request_id, reason=str(unavailable))
+            failure = ledger_unavailable(sent=record.progress.attempts > 0)
+        if failure is not None:
+            answer = record.error_answer(failure)
+            if not record.progress.head_sent:
+                await answer(scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive, record: Record) -> Call:
         headers = Headers(scope=scope)

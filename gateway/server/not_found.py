@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core.diagnosis import Refusal, shape_refusal
-from gateway.server.errors import error_answer, failure_of_refusal
+from gateway.server.errors import failure_of_refusal
 from gateway.server.images import PATH as GENERATIONS
 from gateway.server.models import PATH as MODELS
 from gateway.server.record import record_of
@@ -19,8 +19,7 @@ async def not_found(request: Request, error: Exception) -> Response:
     """The handler of Starlette's 404 and 405."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     refusal = _refusal(request.method, request.scope["path"], status)
-    record = record_of(request.scope)
-    return error_answer(failure_of_refusal(refusal), record.tag(refusal.diagnosis))
+    return record_of(request.scope).error_answer(failure_of_refusal(refusal))
 
 
 def _refusal(method: str, path: str, status: int) -> Refusal:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from gateway.core.diagnosis import Refusal
 from gateway.core.snapshot import Snapshot
 from gateway.engine.dispatch import Dispatcher
-from gateway.server.errors import error_answer, failure_of_refusal
+from gateway.server.errors import failure_of_refusal
 from gateway.server.health import health_router
 from gateway.server.images import PATH as GENERATIONS
 from gateway.server.images import Generations
@@ -61,4 +61,4 @@ def _bare_app() -> FastAPI:
 async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
-    return error_answer(failure_of_refusal(error), record_of(request.scope).tag(error.diagnosis))
+    return record_of(request.scope).error_answer(failure_of_refusal(error))

@@ -1,17 +1,19 @@
 """What is written down about a request while it runs: one log line, its metrics, and the headers of whatever answers it."""
 
+import asyncio
 import secrets
 import time
 from dataclasses import dataclass, field
 
 import structlog
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.core.diagnosis import Diagnosis, Outcome
+from gateway.core.diagnosis import Outcome
 from gateway.core.money import Basis
 from gateway.core.tag import NONE, Tag
-from gateway.engine.call import Progress
-from gateway.server.errors import error_answer, internal_error
+from gateway.engine.call import Failure, Progress
+from gateway.server.errors import error_answer, gateway_fault, gateway_stopped
 from gateway.telemetry.metrics import Metrics
 
 _KEY = "gateway.record"
@@ -33,12 +35,15 @@ class Record:
     head_s: float = 0.0
     complete: bool = False
 
-    def tag(self, diagnosis: Diagnosis | None = None) -> Tag:
+    def tag(self) -> Tag:
         """What is known of the request now."""
         progress = self.progress
-        if diagnosis is not None:
-            progress.diagnosis = diagnosis
         return Tag(self.request_id, progress.attempts, progress.route, progress.cost, progress.diagnosis)
+
+    def error_answer(self, failure: Failure) -> Response:
+        """The answer that tells of the failure; from now on the record knows whose it is."""
+        self.progress.diagnosis = failure.diagnosis
+        return error_answer(failure, self.tag(), tag_body=self.tag_body)
 
 
 def record_of(scope: Scope) -> Record:
@@ -71,11 +76,14 @@ class Recorded:
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, receive, recorded_send)
-        except Exception:
-            _log.exception("fault", request_id=record.request_id, path=scope["path"])
+        except (Exception, asyncio.CancelledError) as error:
+            stopped, sent = isinstance(error, asyncio.CancelledError), record.progress.attempts > 0
+            answer = record.error_answer(gateway_stopped(sent=sent) if stopped else gateway_fault(sent=sent))
             if record.status == 0:
-                failure, diagnosis = internal_error(sent=record.progress.attempts > 0)
-                await error_answer(failure, record.tag(diagnosis))(scope, receive, recorded_send)
+                await answer(scope, receive, recorded_send)
+            if stopped:
+                raise
+            _log.exception("fault", request_id=record.request_id)
         finally:
             self._metrics.in_flight.dec()
             self._write(record, scope["method"])

@@ -1,12 +1,16 @@
 """A gateway with two simulated providers, once a module; faults and counters are cleared before each test."""
 
-from collections.abc import AsyncIterator, Iterator
+import re
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.integration.programs import House, build_house, control, tear_down
+from tests.integration.programs import CONFIG, House, build_house, control, tear_down
+
+Edited = Callable[[str, str, str], House]
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +41,22 @@ async def app(house: House) -> AsyncIterator[aiohttp.ClientSession]:
     """A plain HTTP client that bears the storefront's key."""
     async with house.client() as session:
         yield session
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Iterator[Edited]:
+    """Start a house whose configuration has one passage replaced."""
+    houses = []
+
+    def start(file: str, old: str, new: str) -> House:
+        shutil.copytree(CONFIG.parent, tmp_path / "config")
+        path = tmp_path / "config" / file
+        text, count = re.subn(old, new, path.read_text())
+        assert count == 1
+        path.write_text(text)
+        houses.append(build_house(tmp_path, config=tmp_path / "config" / "gateway.yaml"))
+        return houses[0]
+
+    yield start
+    for house in houses:
+        tear_down(house)

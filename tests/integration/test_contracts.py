@@ -1,37 +1,14 @@
 """What a contract's dates and prices lead to when a request meets them."""
 
 import json
-import re
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.integration.programs import CONFIG, House, build_house, run, tear_down
+from tests.integration.conftest import Edited
+from tests.integration.programs import run
 
 GENERATIONS = "/v1/images/generations"
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x640", "quality": "low"}
-Edited = Callable[[str, str, str], House]
-
-
-@pytest.fixture
-def edited(tmp_path: Path) -> Iterator[Edited]:
-    """Start a house whose configuration has one passage replaced."""
-    houses = []
-
-    def start(file: str, old: str, new: str) -> House:
-        shutil.copytree(CONFIG.parent, tmp_path / "config")
-        path = tmp_path / "config" / file
-        text, count = re.subn(old, new, path.read_text())
-        assert count == 1
-        path.write_text(text)
-        houses.append(build_house(tmp_path, config=tmp_path / "config" / "gateway.yaml"))
-        return houses[0]
-
-    yield start
-    for house in houses:
-        tear_down(house)
 
 
 async def test_a_model_without_a_price_costs_unknown_and_never_zero(edited: Edited) -> None:

@@ -9,6 +9,7 @@ import aiohttp
 import openai
 import pytest
 
+from tests.integration.conftest import Edited
 from tests.integration.programs import CONFIG, STOREFRONT_KEY, House, build_house, control, start, tear_down
 
 GENERATIONS = "/v1/images/generations"
@@ -128,3 +129,31 @@ async def test_what_is_in_flight_at_shutdown_is_finished(own_house: House) -> No
             assert (await answer.json())["gateway"]["images"] == 1
     assert own_house.gateway.process.wait(20) == 0
     assert own_house.spend()["openai-direct"]["images"] == 1
+
+
+async def test_what_outlives_the_grace_period_is_booked_before_the_process_ends(edited: Edited) -> None:
+    """The attempt is cut off: it stands as exposure at once, not only after the next start."""
+    house = edited("gateway.yaml", "\nserver:\n", "\nserver:\n  shutdown_grace_s: 1\n")
+    house.fault(kind="hang", times=1)
+    async with house.client() as app:
+        asking = asyncio.ensure_future(app.post(GENERATIONS, json=WISH))
+        async with asyncio.timeout(10):
+            while control(house.openai.url, "stats")["requests"] == 0:
+                await asyncio.sleep(0.02)
+        assert house.gateway.stop() == 0
+        async with await asking as answer:
+            body = await answer.json()
+            assert (answer.status, answer.headers["x-should-retry"], body["gateway"]["outcome"]) == (503, "false", "ambiguous")
+    (line,) = await house.logged(lambda line: line["event"] == "request")
+    assert [entry["kind"] for entry in house.entries(line["request_id"])] == ["reserve", "expire"]
+
+
+async def test_a_broken_off_answer_is_logged_with_its_owner(house: House, app: aiohttp.ClientSession) -> None:
+    """Status 200 has left, but the line says that it was not completed and why."""
+    house.fault(kind="truncate", times=1)
+    async with app.post(GENERATIONS, json=WISH) as answer:
+        request_id = answer.headers["x-gateway-request-id"]
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()
+    (line,) = await house.logged(lambda line: line.get("request_id") == request_id)
+    assert (line["status"], line["complete"], line["owner"], line["rule"]) == (200, False, "provider", "body.unusable")

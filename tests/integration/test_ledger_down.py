@@ -1,0 +1,101 @@
+"""A ledger that cannot be written: nothing is sent that cannot be booked, nothing is delivered whose cost cannot be."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+
+from gateway.core.ledger import Entry, Kind
+from gateway.engine.accounting import Accounting
+from gateway.engine.dispatch import Dispatcher
+from gateway.listener import listening
+from gateway.ports import LedgerUnavailable
+from gateway.providers.openai_wire import OpenAIWire
+from gateway.server.planes import data_plane
+from gateway.telemetry.metrics import Metrics
+from tests.integration.programs import Program, control, start
+from tests.unit.core.samples import APP, MODEL, PROVIDER, ROUTE, snapshot
+
+KEY = "igw_test_not_a_secret"
+DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
+WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x640", "quality": "low"}
+
+
+class BrokenLedger:
+    """A ledger whose disk fails as soon as it is to write an entry of one kind."""
+
+    lag_s = 0.0
+
+    def __init__(self, refused: Kind) -> None:
+        self.refused = refused
+
+    async def append(self, *entries: Entry) -> None:
+        if any(entry.kind is self.refused for entry in entries):
+            raise LedgerUnavailable("the disk is full")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """One provider for all."""
+    program = start("simulate", "--port", "0", log=tmp_path_factory.mktemp("simulator") / "log")
+    yield program
+    program.stop()
+
+
+@asynccontextmanager
+async def gateway(simulator: Program, ledger: BrokenLedger) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of a data plane that books into that ledger."""
+    route = replace(ROUTE, provider=replace(PROVIDER, base_url=f"{simulator.url}/v1"))
+    found = replace(snapshot(replace(MODEL, routes=(route,))), apps={DIGEST: replace(APP, key_hashes=(DIGEST,))})
+    async with OpenAIWire() as wire:
+        dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, now), now)
+        metrics = Metrics(lambda: 0.0, found.revision)
+        app = data_plane(found, dispatcher, metrics, body_bytes_max=1 << 20, clock=now, ledger_lag_s=lambda: 0.0)
+        async with (
+            listening(app, "127.0.0.1", 0, grace_s=5) as url,
+            aiohttp.ClientSession(url, headers={"authorization": f"Bearer {KEY}"}) as client,
+        ):
+            yield client
+
+
+async def test_a_request_that_cannot_be_booked_is_not_sent(simulator: Program) -> None:
+    """503, retry allowed, no contract reached, and the provider hears nothing."""
+    control(simulator.url, "stats", "DELETE")
+    async with (
+        gateway(simulator, BrokenLedger(Kind.RESERVE)) as client,
+        client.post("/v1/images/generations", json=WISH) as answer,
+    ):
+        body = await answer.json()
+        assert (answer.status, answer.headers["x-gateway-owner"], answer.headers["x-should-retry"]) == (503, "gateway", "true")
+        assert (answer.headers["x-gateway-contract"], answer.headers["x-gateway-attempts"]) == ("none", "0")
+    assert body["error"]["code"] == "ledger_unavailable"
+    assert "disk" not in body["error"]["message"]
+    assert control(simulator.url, "stats")["requests"] == 0
+
+
+async def test_an_image_whose_cost_cannot_be_booked_is_not_delivered(simulator: Program) -> None:
+    """The head has left, so the connection is broken off before the last byte."""
+    async with gateway(simulator, BrokenLedger(Kind.SETTLE)) as client:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            async with client.post("/v1/images/generations", json=WISH) as answer:
+                await answer.read()
+
+
+async def test_a_failure_that_cannot_be_booked_may_not_be_retried(simulator: Program) -> None:
+    """The provider may have billed: the gateway says so instead of inviting a second try."""
+    control(simulator.url, "faults", "POST", {"kind": "status", "status": 500, "times": 1})
+    async with (
+        gateway(simulator, BrokenLedger(Kind.EXPIRE)) as client,
+        client.post("/v1/images/generations", json=WISH) as answer,
+    ):
+        body = await answer.json()
+        assert (answer.status, answer.headers["x-gateway-owner"], answer.headers["x-should-retry"]) == (503, "gateway", "false")
+    assert body["gateway"]["outcome"] == "ambiguous"
