@@ -3,7 +3,7 @@ PYTHON ?= python3
 LOCKS := deploy/requirements
 BIN := .venv/bin
 SDK_BIN := .venv-sdk/bin
-COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: demo test lint format types unit docs lock clean
 
