@@ -39,7 +39,19 @@ def load_config(path: Path | None, environment: Mapping[str, str] | None = None)
 
 def open_books(config_path: Path | None) -> Books:
     """The ledger of that configuration, for reading; raises ``ConfigInvalid`` or ``LedgerUnavailable``."""
-    return SqliteBooks(load_config(config_path).settings.ledger.path)
+    return books_of(load_config(config_path))
+
+
+def books_of(loaded: Loaded) -> Books:
+    """The ledger of a configuration that is loaded already."""
+    return SqliteBooks(loaded.settings.ledger.path)
+
+
+def check_unused(ledger: Path) -> None:
+    """Raises ``LedgerUnavailable`` while a gateway writes to that file."""
+    unused = SqliteLedger(ledger, "full", _now)
+    unused.open()
+    unused.close()
 
 
 @asynccontextmanager

@@ -67,7 +67,9 @@ def _print_summary(loaded: Loaded) -> None:
 def _table(snapshot: Snapshot) -> Table:
     table = Table(title="Who serves what, and who is paid for it", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for heading in ("model", "route", "provider", "contract", "billed by", "price list", "apps"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "apps" else "left")
+        table.add_column(
+            heading, overflow="fold", no_wrap=heading == "contract", justify="right" if heading == "apps" else "left"
+        )
     for model in _models(snapshot):
         aliases = "".join(f"\n  [dim]{alias}[/dim]" for alias in model.aliases)
         name, apps = f"[bold]{model.name}[/bold]{aliases}", str(_apps_count(model, snapshot))
@@ -97,7 +99,9 @@ def _report(loaded: Loaded) -> dict[str, Any]:
         for model in _models(loaded.snapshot)
     ]
     warnings = [asdict(it) for it in loaded.warnings]
-    return {"ok": True, "revision": loaded.snapshot.revision, "problems": [], "warnings": warnings, "models": models}
+    contracts = {key: asdict(contract) for key, contract in loaded.snapshot.contracts.items()}
+    summary = {"ok": True, "revision": loaded.snapshot.revision, "problems": [], "warnings": warnings}
+    return summary | {"models": models, "contracts": contracts}
 
 
 def _route_report(route: Route) -> dict[str, str]:
@@ -124,7 +128,7 @@ def _apps_count(model: Model, snapshot: Snapshot) -> int:
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def _counted(count: int, noun: str) -> str:

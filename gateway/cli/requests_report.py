@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -12,7 +12,10 @@ from rich.text import Text
 
 from gateway.core.ledger import Entry, Kind
 
-_RIGHT = frozenset({"attempt", "cost", "exposure", "amount", "images"})
+_RIGHT = frozenset({"cost", "exposure", "images"})
+# What one looks for in a list; the rest stands in the JSON and behind the id.
+_LISTED = ("request_id", "time", "app", "contract", "outcome", "cost", "exposure", "currency", "images", "tags")
+_NEVER_BROKEN = frozenset({"request_id", "contract"})
 
 
 def list_json(entries: Sequence[Entry]) -> str:
@@ -24,7 +27,7 @@ def list_table(entries: Sequence[Entry]) -> RenderableType:
     """One line an attempt."""
     if not entries:
         return Text("No requests yet.")
-    return _table("Latest requests", [_line(entry) for entry in entries])
+    return _table("Latest requests", [{name: line[name] for name in _LISTED} for line in map(_line, entries)])
 
 
 def request_json(entries: Sequence[Entry]) -> str:
@@ -62,6 +65,7 @@ def _line(entry: Entry) -> dict[str, Any]:
         "exposure": cost.text if at_stake else None,
         "currency": cost.currency,
         "images": entry.images if settled else None if at_stake else 0,
+        "tags": dict(booked.tags),
     }
 
 
@@ -106,7 +110,8 @@ def _cell(value: object) -> str:
 def _table(title: str, lines: Sequence[dict[str, Any]]) -> Table:
     table = Table(title=title, title_justify="left")
     for name in lines[0]:
-        table.add_column(name.replace("_", " "), justify="right" if name in _RIGHT else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if name in _RIGHT else "left"
+        table.add_column(name.replace("_", " "), justify=side, overflow="fold", no_wrap=name in _NEVER_BROKEN)
     for line in lines:
         table.add_row(*map(Text, _flat(line).values()))
     return table

@@ -98,11 +98,16 @@ def _values(row: SpendRow) -> dict[str, Any]:
         "currency": row.currency,
         "requests": row.requests,
         "images": row.images,
-        "cost": amount_text(row.cost),
-        "exposure": amount_text(row.exposure),
+        "cost": _amount(row.cost, row.unknown_costs),
+        "exposure": _amount(row.exposure, row.unknown_exposures),
         "unknown_costs": row.unknown_costs,
         "unknown_exposures": row.unknown_exposures,
     }
+
+
+def _amount(known: Decimal, unknowns: int) -> str:
+    """A sum of nothing but unknown amounts is unknown, not zero."""
+    return "unknown" if unknowns and not known else amount_text(known)
 
 
 def _cells(row: SpendRow, names: Sequence[str]) -> list[str]:

@@ -9,8 +9,9 @@ from gateway.config.node import Node, find, key_position
 from gateway.config.problem import Path, Problem
 from gateway.config.schema import Configuration
 from gateway.config.schema_contract import Contract
-from gateway.config.suggestion import suggestion
-from gateway.core.contract import VerificationState
+from gateway.config.schema_price import Price
+from gateway.core.contract import OnAmbiguous, VerificationState
+from gateway.core.pricing import ANY
 
 UNKNOWN = "unknown"
 NOTICE_DAYS = 30
@@ -72,6 +73,9 @@ def _terms(path: Path, contract: Contract) -> Iterator[_Caution]:
         yield (*path, "limits", "recorded"), "no limit is recorded", "Copy the limits from the provider's page, with the day."
     if contract.verification.state is VerificationState.UNKNOWN:
         yield (*path, "verification", "state"), "is unknown", "Look it up in the provider's console."
+    if contract.failure.on_ambiguous is OnAmbiguous.RETRY:
+        what = "no attempt is repeated yet, whatever stands here"
+        yield (*path, "failure", "on_ambiguous"), what, "Write fail until the gateway repeats attempts."
 
 
 def _days(path: Path, contract: Contract, today: date) -> Iterator[_Caution]:
@@ -103,7 +107,7 @@ def _routes(written: Configuration) -> Iterator[_Caution]:
         priced = written.price_lists[list_id].models
         if route.upstream_model not in priced:
             what = f"the price list '{list_id}' has no entry for this model: its cost will be unknown, never 0"
-            yield ("routes", key, "upstream_model"), what, suggestion(route.upstream_model, priced, kind="entries")
+            yield ("routes", key, "upstream_model"), what, f"Add its prices to price_lists.{list_id}.models."
 
 
 def _price_lists(written: Configuration, today: date) -> Iterator[_Caution]:
@@ -112,3 +116,20 @@ def _price_lists(written: Configuration, today: date) -> Iterator[_Caution]:
             field = "effective_from" if today < prices.effective_from else "effective_to"
             what = "the price list is not in force today: costs by it will be unknown, never 0"
             yield ("price_lists", key, field), what, "Enter the prices of today as a new list and name it in the contract."
+        for model, price in prices.models.items():
+            yield from _gaps(("price_lists", key, "models", model), price)
+
+
+def _gaps(path: Path, price: Price) -> Iterator[_Caution]:
+    """What a response is likely to report and the price does not answer."""
+    tokens = price.per_million_tokens
+    for name in ("text_in", "image_out"):
+        if tokens is not None and getattr(tokens, name) is None:
+            what = f"there is no price for {name}: a cost that needs it will be unknown, never 0"
+            yield (*path, "per_million_tokens"), what, f"Add {name}."
+    if tokens is not None and price.output_tokens is None:
+        what = "nothing says how many tokens an image takes: no money can be held for it beforehand"
+        yield path, what, "Add output_tokens with the factors of the provider's calculator."
+    if price.per_image and not any((rate.size, rate.quality) == (ANY, ANY) for rate in price.per_image):
+        what = "no row is for any size and quality: the cost of an image that no row matches will be unknown, never 0"
+        yield (*path, "per_image"), what, 'End with a row {size: "*", quality: "*"}.'

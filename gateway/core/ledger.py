@@ -12,8 +12,8 @@ from gateway.core.tokens import Usage
 class Kind(StrEnum):
     """``reserve`` opens an attempt; exactly one of ``settle``, ``void`` and ``expire`` closes it.
 
-    ``settle``: it was delivered or surely billed, at its cost. ``void``: it surely cost nothing. ``expire``: it may have been
-    billed; the row stands at the estimate as exposure until somebody knows better.
+    ``settle``: it was delivered, at its cost. ``void``: it surely cost nothing, and is booked as nothing. ``expire``: it may
+    have been billed; the row stands at the estimate as exposure until somebody knows better.
     """
 
     RESERVE = "reserve"

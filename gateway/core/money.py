@@ -43,6 +43,11 @@ def unknown(currency: str) -> Cost:
     return Cost(None, currency, Basis.UNKNOWN)
 
 
+def nothing(currency: str) -> Cost:
+    """The cost of what surely was not billed."""
+    return Cost(Decimal(0), currency, Basis.COMPUTED)
+
+
 def to_nanos(amount: Decimal) -> int:
     """``amount`` in whole nano-units; ``ValueError`` where that would round."""
     nanos = amount * NANOS_PER_UNIT

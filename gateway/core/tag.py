@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.core.diagnosis import Diagnosis
-from gateway.core.money import Cost
+from gateway.core.money import Cost, nothing
 from gateway.core.snapshot import Route
 
 NONE = "none"
+_ROUTE_FACTS = ("contract", "route", "provider", "model", "billing-owner", "limits-owner", "support-owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,14 @@ class Tag:
     diagnosis: Diagnosis | None = None
 
     def headers(self) -> list[tuple[str, str]]:
-        """The headers of design section 4, in their order. Names are final; values are plain ASCII."""
+        """Every header on every answer, ``none`` where no contract was reached. Names are final; values are plain ASCII."""
+        cost = self.cost or nothing(NONE)
         found = [("x-gateway-request-id", self.request_id)]
-        found += [("x-gateway-contract", NONE)] if self.route is None else _route_headers(self.route)
+        found += [(f"x-gateway-{name}", value) for name, value in _route_facts(self.route).items()]
         found.append(("x-gateway-attempts", str(self.attempts)))
-        if self.cost is not None:
-            found.append(("x-gateway-cost", self.cost.text))
-            found.append(("x-gateway-currency", self.cost.currency))
-            found.append(("x-gateway-cost-basis", self.cost.basis))
+        found.append(("x-gateway-cost", cost.text))
+        found.append(("x-gateway-currency", cost.currency))
+        found.append(("x-gateway-cost-basis", cost.basis))
         if self.diagnosis is not None:
             found.append(("x-gateway-owner", self.diagnosis.owner))
             found.append(("x-should-retry", "true" if self.diagnosis.retryable else "false"))
@@ -39,21 +40,10 @@ class Tag:
 
     def member(self, images: int | None = None, size: str = "") -> dict[str, Any]:
         """The ``gateway`` member: all that the headers say, the final cost, what was delivered, and an error's diagnosis."""
-        found: dict[str, Any] = {"request_id": self.request_id, "contract": NONE, "attempts": self.attempts}
-        if self.route is not None:
-            contract = self.route.contract
-            found |= {
-                "contract": contract.reference,
-                "route": self.route.id,
-                "provider": self.route.provider.id,
-                "model": self.route.upstream_model,
-                "billing_owner": contract.billing.owner,
-                "limits_owner": contract.limits.owner,
-                "support_owner": contract.support.owner,
-            }
-        if self.cost is not None:
-            amount = None if self.cost.amount is None else self.cost.text
-            found |= {"cost": amount, "currency": self.cost.currency, "cost_basis": self.cost.basis.value}
+        cost = self.cost or nothing(NONE)
+        found: dict[str, Any] = {"request_id": self.request_id, "attempts": self.attempts}
+        found |= {name.replace("-", "_"): value for name, value in _route_facts(self.route).items()}
+        found |= {"cost": None if cost.amount is None else cost.text, "currency": cost.currency, "cost_basis": cost.basis.value}
         if images is not None:
             found |= {"images": images, "size": size}
         if self.diagnosis is not None:
@@ -67,16 +57,21 @@ class Tag:
         return found
 
 
-def _route_headers(route: Route) -> list[tuple[str, str]]:
-    return [
-        ("x-gateway-contract", route.contract.reference),
-        ("x-gateway-route", route.id),
-        ("x-gateway-provider", route.provider.id),
-        ("x-gateway-model", route.upstream_model),
-        ("x-gateway-billing-owner", route.contract.billing.owner),
-        ("x-gateway-limits-owner", route.contract.limits.owner),
-        ("x-gateway-support-owner", route.contract.support.owner),
-    ]
+def _route_facts(route: Route | None) -> dict[str, str]:
+    """What the route and its contract say, by the name it has in both places."""
+    if route is None:
+        return dict.fromkeys(_ROUTE_FACTS, NONE)
+    contract = route.contract
+    values = (
+        contract.reference,
+        route.id,
+        route.provider.id,
+        route.upstream_model,
+        contract.billing.owner,
+        contract.limits.owner,
+        contract.support.owner,
+    )
+    return dict(zip(_ROUTE_FACTS, values, strict=True))
 
 
 def _header_text(value: str) -> str:

@@ -9,7 +9,7 @@ from typing import Self
 
 from gateway.core.diagnosis import Diagnosis, Outcome, Owner
 from gateway.core.ledger import Attribution, Entry, Kind, closing_kind
-from gateway.core.money import Cost
+from gateway.core.money import Cost, nothing
 from gateway.core.pricing import Delivery, price
 from gateway.core.routing import Candidate
 from gateway.engine.call import Call
@@ -56,13 +56,16 @@ class Booking:
         await self._close(Outcome.COMPLETED, cost, delivery=delivery)
         return cost
 
-    async def fail(self, diagnosis: Diagnosis) -> None:
+    async def fail(self, diagnosis: Diagnosis) -> Cost:
         """Book the failure: ``void`` where it surely cost nothing, otherwise ``expire`` at the estimate; durable on return."""
-        await self._close(diagnosis.outcome, self._candidate.estimate, owner=diagnosis.owner)
+        estimate = self._candidate.estimate
+        cost = nothing(estimate.currency) if closing_kind(diagnosis.outcome) is Kind.VOID else estimate
+        await self._close(diagnosis.outcome, cost, owner=diagnosis.owner)
+        return cost
 
     async def abandon(self) -> None:
         """Book that nothing was sent."""
-        await self._close(Outcome.NOT_SENT, self._candidate.estimate, owner=Owner.GATEWAY)
+        await self._close(Outcome.NOT_SENT, nothing(self._candidate.estimate.currency), owner=Owner.GATEWAY)
 
     async def write(
         self,

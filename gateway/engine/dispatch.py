@@ -50,7 +50,7 @@ class Dispatcher:
             failure = await self._deliver(call, client, candidate, booking, progress)
             if failure is not None:
                 progress.diagnosis = failure.diagnosis
-                await booking.fail(failure.diagnosis)
+                progress.cost = await booking.fail(failure.diagnosis)
             return failure
 
     async def _deliver(

@@ -29,6 +29,8 @@ def configure_logs(level: str, stream: TextIO = sys.stderr) -> None:
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared[:2], processors=[_drop_meta, *shared[2:], _render])
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # What uvicorn says of a request stands in that request's own line already, with its id and its owner.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 def _redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -34,12 +34,11 @@ def test_a_served_response_names_its_contract_in_the_headers() -> None:
 
 def test_without_a_contract_the_tag_says_none() -> None:
     """An error before any route still says so."""
-    assert dict(Tag("gw_1").headers()) == {
-        "x-gateway-request-id": "gw_1",
-        "x-gateway-contract": "none",
-        "x-gateway-attempts": "0",
-    }
-    assert Tag("gw_1").member() == {"request_id": "gw_1", "contract": "none", "attempts": 0}
+    headers = dict(Tag("gw_1").headers())
+    assert headers.keys() == dict(Tag("gw_1", 1, ROUTE, COST).headers()).keys()
+    assert headers["x-gateway-contract"] == headers["x-gateway-route"] == headers["x-gateway-billing-owner"] == "none"
+    assert (headers["x-gateway-attempts"], headers["x-gateway-cost"], headers["x-gateway-cost-basis"]) == ("0", "0.00", "computed")
+    assert Tag("gw_1").member()["contract"] == "none"
 
 
 @pytest.mark.parametrize(("stage", "retry"), [(Stage.CONNECT, "true"), (Stage.ANSWER, "false")])
