@@ -49,8 +49,9 @@ def test_it_shows_images_tags_and_what_an_app_needs(shown: tuple[Path, str]) -> 
 
 
 def test_spend_equals_the_providers_counters_times_the_prices(shown: tuple[Path, str]) -> None:
-    """To the last digit, and only this demo's: the second one begins anew."""
+    """To the last digit, and only this demo's: the second one begins anew and keeps the first."""
     place, _ = shown
+    assert len(list((place / "var").glob("demo-*/ledger.sqlite"))) == 1
     done = run("spend", "--by", "contract", "--format", "json", cwd=place)
     rows = {row["contract"]: row for row in json.loads(done.stdout)["rows"]}
     tokens = bill(place, "simulated-openai")["tokens"]
@@ -60,12 +61,15 @@ def test_spend_equals_the_providers_counters_times_the_prices(shown: tuple[Path,
 
 
 def test_it_serves_on_until_it_is_interrupted(shown: tuple[Path, str], tmp_path: Path) -> None:
-    """Without --once it goes on; Ctrl-C ends it and its providers."""
+    """Without --once it goes on, and no second demo takes its ledger away; Ctrl-C ends it and its providers."""
     place, _ = shown
     process = launch("demo", log=tmp_path / "log", cwd=place)
     assert process.stdout is not None
     lines = iter(process.stdout.readline, "")
     assert any("Serving until Ctrl-C" in line for line in lines)
+    beside = run("demo", "--once", cwd=place)
+    assert beside.returncode == 1
+    assert "ledger.sqlite" in beside.stderr
     process.send_signal(signal.SIGINT)
     process.stdout.close()
     assert process.wait(20) == 0

@@ -46,7 +46,9 @@ async def test_a_failed_attempt_has_an_owner_and_one_closing_entry(
         assert answer.headers["x-gateway-contract"].startswith("openai-direct@")
     assert set(body["error"]) == {"message", "type", "param", "code"}
     assert (body["gateway"]["owner"], body["gateway"]["outcome"]) == (owner, outcome)
-    assert [entry["kind"] for entry in house.entries(request_id)] == ["reserve", closing]
+    held, closed = house.entries(request_id)
+    assert (held["kind"], closed["kind"]) == ("reserve", closing)
+    assert closed["amount"] == body["gateway"]["cost"] == ("0.00" if closing == "void" else held["amount"])
 
 
 async def test_a_throttled_request_keeps_the_provider_s_wait(house: House, app: aiohttp.ClientSession) -> None:

@@ -75,6 +75,14 @@ def test_the_table_shows_unknowns_only_where_there_are_any() -> None:
     assert "Warning: 1 attempt may still be billed at an amount that is unknown" in troubled
 
 
+def test_a_sum_of_unknown_amounts_only_is_unknown() -> None:
+    """Never 0.00, in whatever form it is read."""
+    row = SpendRow(("other", "web"), "USD", 2, 2, Decimal(0), Decimal(0), 1, 1)
+    line = json.loads(spend_json(report(row)))["rows"][0]
+    assert (line["cost"], line["exposure"]) == ("unknown", "unknown")
+    assert ",unknown,unknown,1,1" in spend_csv(report(row))
+
+
 def test_the_table_totals_each_currency_on_its_own() -> None:
     """A person sees one total a currency, with the period it is for."""
     text = printed(spend_table(report()))

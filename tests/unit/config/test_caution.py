@@ -65,6 +65,28 @@ CASES = {
         "routes.spare",
         "can never serve",
     ),
+    "repeats nothing yet": ("fail}", "retry}", "retry}", "contracts.direct.failure.on_ambiguous", "no attempt is repeated"),
+    "no image price": (
+        "{per_request: 0.5}",
+        "{per_million_tokens: {text_in: 5}, output_tokens: {factors: {low: 16}, auto_size: 1024x1024, auto_quality: low}}",
+        "per_million_tokens",
+        "price_lists.usd.models.gpt-image-2.per_million_tokens",
+        "no price for image_out",
+    ),
+    "no token rule": (
+        "gpt-image-2: {per_request: 0.5}",
+        "gpt-image-2: {per_million_tokens: {text_in: 5, image_out: 30}}",
+        "gpt-image-2: {per_million",
+        "price_lists.usd.models.gpt-image-2",
+        "no money can be held",
+    ),
+    "no row for any": (
+        "{per_request: 0.5}",
+        "{per_image: [{size: 1024x1024, quality: low, amount: 1}]}",
+        "[{size",
+        "price_lists.usd.models.gpt-image-2.per_image",
+        "no row is for any",
+    ),
     "open admin": ("apps:\n", "admin: {host: 0.0.0.0}\napps:\n", "0.0.0.0", "admin.host", "no login"),
 }
 

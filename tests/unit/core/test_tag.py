@@ -37,7 +37,11 @@ def test_without_a_contract_the_tag_says_none() -> None:
     headers = dict(Tag("gw_1").headers())
     assert headers.keys() == dict(Tag("gw_1", 1, ROUTE, COST).headers()).keys()
     assert headers["x-gateway-contract"] == headers["x-gateway-route"] == headers["x-gateway-billing-owner"] == "none"
-    assert (headers["x-gateway-attempts"], headers["x-gateway-cost"], headers["x-gateway-cost-basis"]) == ("0", "0.00", "computed")
+    assert (headers["x-gateway-attempts"], headers["x-gateway-cost"], headers["x-gateway-cost-basis"]) == (
+        "0",
+        "0.00",
+        "computed",
+    )
     assert Tag("gw_1").member()["contract"] == "none"
 
 
