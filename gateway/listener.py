@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # Longer than the pools of common clients and load balancers keep an idle connection, so that it is they who close it.
 IDLE_CLIENT_S = 120
 CONNECTIONS_WAITING_MAX = 2048
+CUT_OFF_S_MAX = 10
 
 
 class PortUnavailable(Exception):
@@ -51,7 +52,18 @@ async def listening(
             yield _url(bound)
         finally:
             server.should_exit = True
-            await serving
+            try:
+                await serving
+            finally:
+                await _cut_off(server.server_state.tasks)
+
+
+async def _cut_off(tasks: set[asyncio.Task[None]]) -> None:
+    """End what outlived its time, and wait until it has: it may have books to close."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(set(tasks), timeout=CUT_OFF_S_MAX)
 
 
 class _Server(uvicorn.Server):

@@ -1,5 +1,6 @@
 """How a command says that it cannot do its work: the reason on standard error, exit code 1, no traceback."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,9 @@ def failing_clearly() -> Iterator[None]:
         for problem in invalid.problems:
             typer.echo(str(problem), err=True)
         raise typer.Exit(1) from invalid
+    except asyncio.CancelledError as stopped:
+        typer.echo("gateway: stopped without waiting for the requests in flight", err=True)
+        raise typer.Exit(1) from stopped
     except (LedgerUnavailable, PortUnavailable) as failed:
         typer.echo(f"gateway: {failed}", err=True)
         raise typer.Exit(1) from failed

@@ -42,7 +42,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a failed attempt. ``status`` is 0 without an answer; the texts are empty where absent."""
+    """What is known of a failed attempt. ``status`` is 0 without an answer; the texts are the provider's own, or empty.
+
+    A 503 without the provider's own error may come from a proxy that had forwarded the request: it proves nothing.
+    """
 
     stage: Stage
     status: int = 0
@@ -216,7 +219,7 @@ _RULES = (
     ),
     _Rule(
         "provider.overloaded",
-        lambda facts: facts.status == 503,
+        lambda facts: facts.status == 503 and bool(facts.message),
         Owner.PROVIDER,
         "Look at the provider's status page.",
         "Wait for retry-after, then send it again.",

@@ -9,6 +9,8 @@ from gateway.core.diagnosis import shape_refusal
 
 PROMPT_CHARS_MAX = 32_000
 N_MAX = 10
+# What a size or a quality can look like, whatever values a provider knows: it is booked, printed and compared.
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
 
@@ -82,6 +84,9 @@ def _optional_text(fields: Mapping[object, object], name: str) -> str:
         return "auto"
     if not isinstance(value, str):
         raise shape_refusal("invalid_type", _wrong_type(name, "a string", value), param=name)
+    if not WORD.fullmatch(value):
+        message = f"Invalid value for '{name}': expected a word such as 'auto' or '1024x1024', of letters, digits and . _ -"
+        raise shape_refusal("invalid_value", message, param=name)
     return value
 
 

@@ -11,6 +11,8 @@ from gateway.core.money import Cost
 from gateway.core.pricing import estimate
 from gateway.core.snapshot import App, Model, Route, RouteState, Snapshot
 
+NAME_CHARS_SHOWN = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
@@ -75,8 +77,8 @@ def models_for(app: App, snapshot: Snapshot) -> tuple[Model, ...]:
     return tuple(mine[name] for name in sorted(mine))
 
 
-def _model_for(name: str, app: App, snapshot: Snapshot) -> Model:
-    model = snapshot.models.get(name)
+def _model_for(asked: str, app: App, snapshot: Snapshot) -> Model:
+    model, name = snapshot.models.get(asked), asked[:NAME_CHARS_SHOWN]
     if model is None:
         names = [known.name for known in models_for(app, snapshot)]
         near = get_close_matches(name, names, n=1)

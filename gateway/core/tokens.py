@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+# A response of more tokens than this is a provider's mistake; the bound keeps every cost within the ledger's integers.
+TOKENS_MAX = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Usage:
 
 
 def usage_of(reported: object) -> Usage | None:
-    """Read the Images API's ``usage`` object; ``None`` where it is absent or its parts do not add up to its totals.
+    """Read the Images API's ``usage`` object; ``None`` where a count is missing or the parts do not add up to their totals.
 
     Shape (OpenAI specification of 2026-08-21): ``{input_tokens, input_tokens_details{text_tokens, image_tokens},
     output_tokens, output_tokens_details?{image_tokens, text_tokens}}``.
@@ -31,8 +33,8 @@ def usage_of(reported: object) -> Usage | None:
     """
     if not isinstance(reported, Mapping):
         return None
-    tokens_in, tokens_out = _count(reported, "input_tokens"), _count(reported, "output_tokens")
-    if tokens_in is None or tokens_out is None:
+    tokens_in, tokens_out = _count(reported.get("input_tokens")), _count(reported.get("output_tokens"))
+    if tokens_in is None or not tokens_out:
         return None
     sources = reported.get("input_tokens_details") or {"text_tokens": tokens_in, "image_tokens": 0}
     results = reported.get("output_tokens_details") or {"image_tokens": tokens_out, "text_tokens": 0}
@@ -58,10 +60,9 @@ def _pair(details: object) -> tuple[int, int]:
     """``(text, image)`` of a details object; negative where a count is not a count, so that no total matches it."""
     if not isinstance(details, Mapping):
         return -1, -1
-    text, image = _count(details, "text_tokens"), _count(details, "image_tokens")
+    text, image = _count(details.get("text_tokens", 0)), _count(details.get("image_tokens", 0))
     return (-1, -1) if text is None or image is None else (text, image)
 
 
-def _count(holder: Mapping[Any, object], name: str) -> int | None:
-    value = holder.get(name, 0)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= TOKENS_MAX else None

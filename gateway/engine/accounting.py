@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -13,7 +13,7 @@ from gateway.core.money import Cost, nothing
 from gateway.core.pricing import Delivery, price
 from gateway.core.routing import Candidate
 from gateway.engine.call import Call
-from gateway.ports import Ledger
+from gateway.ports import Ledger, LedgerUnavailable
 
 
 class Accounting:
@@ -50,8 +50,12 @@ class Booking:
     _closed: bool = False
 
     async def settle(self, delivery: Delivery) -> Cost:
-        """Book the delivery at its cost by the contract's price list; durable on return."""
-        route = self._candidate.route
+        """Book the delivery at its cost by the contract's price list; durable on return.
+
+        A size or quality that the answer does not echo is taken to be the one that was asked for.
+        """
+        route, request = self._candidate.route, self._call.request
+        delivery = replace(delivery, size=delivery.size or request.size, quality=delivery.quality or request.quality)
         cost = price(delivery, route.price_list, route.upstream_model, self._call.received_at.date())
         await self._close(Outcome.COMPLETED, cost, delivery=delivery)
         return cost
@@ -85,8 +89,8 @@ class Booking:
             occurred_at=self._clock(),
             cost=cost,
             images=images,
-            size=(delivery.size if delivery else "") or request.size,
-            quality=(delivery.quality if delivery else "") or request.quality,
+            size=delivery.size if delivery else request.size,
+            quality=delivery.quality if delivery else request.quality,
             usage=delivery.usage if delivery else None,
             outcome=outcome,
             owner=owner,
@@ -103,11 +107,16 @@ class Booking:
 
     async def _close(self, outcome: Outcome, cost: Cost, *, delivery: Delivery | None = None, owner: str = "") -> None:
         """Shielded: a client that leaves or a shutdown must not keep the books from being closed."""
-        self._closed = True
         images = delivery.images if delivery else 0
         kind = closing_kind(outcome)
         writing = asyncio.ensure_future(self.write(kind, cost, images=images, delivery=delivery, outcome=outcome, owner=owner))
-        await asyncio.shield(writing)
+        self._closed = True
+        try:
+            await asyncio.shield(writing)
+        except LedgerUnavailable:
+            # Leaving the booking tries once more, as ambiguous: an entry that is refused need not leave the attempt open.
+            self._closed = False
+            raise
 
 
 def _attribution(call: Call, candidate: Candidate, attempt: int) -> Attribution:

@@ -16,6 +16,7 @@ from gateway.relay.scanner import MalformedAnswer
 
 UPSTREAM_REQUEST_ID = "x-request-id"
 _PATH = "images/generations"
+_HEADER_CHARS_MAX = 200
 # What of a provider's head an app may see; the rest names accounts, limits of the whole contract, or cookies.
 _PASSED_HEADERS = ("content-type", "openai-processing-ms", "openai-version")
 
@@ -61,9 +62,9 @@ class Dispatcher:
         except UpstreamFailed as failed:
             return failure_without_answer(failed)
         try:
-            booking.upstream_request_id = response.headers.get(UPSTREAM_REQUEST_ID, "")
+            booking.upstream_request_id = _printable(response, UPSTREAM_REQUEST_ID)
             if response.status != 200:
-                return await failure_of_answer(response)
+                return await failure_of_answer(response, candidate.route.provider)
             return await self._relay(call, client, response, booking, progress)
         finally:
             response.release()
@@ -102,9 +103,15 @@ class Dispatcher:
     async def _start(self, call: Call, client: Client, response: UpstreamResponse, progress: Progress) -> None:
         if progress.head_sent:
             return
-        passed = [(name, response.headers[name]) for name in _PASSED_HEADERS if name in response.headers]
+        passed = [(name, value) for name in _PASSED_HEADERS if (value := _printable(response, name))]
         progress.head_sent = True
         await client.start(200, passed + _tag(call, progress).headers())
+
+
+def _printable(response: UpstreamResponse, name: str) -> str:
+    """A provider's header, if it is short and plain; anything else could break the answer's head, or a ledger row."""
+    value = response.headers.get(name, "")
+    return value if len(value) <= _HEADER_CHARS_MAX and value.isascii() and value.isprintable() else ""
 
 
 def _tag(call: Call, progress: Progress) -> Tag:

@@ -1,12 +1,15 @@
 """What a caller is told of a failed attempt: the provider's own OpenAI-shaped error where there is one, otherwise ours."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from gateway.core.diagnosis import Facts, Stage, diagnose
-from gateway.core.redaction import redact_foreign
+from gateway.core.redaction import MASK, redact_foreign
+from gateway.core.snapshot import ProviderSettings
 from gateway.engine.call import Failure
 from gateway.ports import UpstreamFailed, UpstreamResponse
 from gateway.relay.scanner import MalformedAnswer
@@ -14,6 +17,8 @@ from gateway.relay.scanner import MalformedAnswer
 ERROR_BYTES_MAX = 64 * 1024
 MESSAGE_CHARS_MAX = 2_000
 _NO_ANSWER = 503
+_CATEGORIES_MAX = 20
+_WAIT = re.compile(r"[0-9.]{1,12}|[A-Za-z]{3}, [0-9A-Za-z: -]{1,40}")
 
 
 def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
@@ -26,8 +31,9 @@ def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
     return Failure(_NO_ANSWER, error, diagnose(Facts(stage)))
 
 
-async def failure_of_answer(response: UpstreamResponse) -> Failure:
+async def failure_of_answer(response: UpstreamResponse, provider: ProviderSettings) -> Failure:
     """Read an answer that is not a 200, at most ``ERROR_BYTES_MAX`` of it; its texts are redacted before anyone sees them."""
+    private = (provider.credential.reveal(), provider.organization, provider.project, urlsplit(provider.base_url).netloc)
     body = bytearray()
     try:
         async for chunk in response.chunks():
@@ -36,27 +42,46 @@ async def failure_of_answer(response: UpstreamResponse) -> Failure:
                 break
     except UpstreamFailed:
         body.clear()
-    found = _openai_error(bytes(body))
-    status = response.status if response.status >= 400 else _NO_ANSWER
+    status = response.status if 400 <= response.status <= 599 else _NO_ANSWER
+    wait = tuple(
+        (name, response.headers[name])
+        for name in ("retry-after", "retry-after-ms")
+        if _WAIT.fullmatch(response.headers.get(name, ""))
+    )
+    found = _openai_error(bytes(body), private)
     if found is None:
-        kind = response.headers.get("content-type", "").partition(";")[0] or "no content type"
-        found = _error(f"The provider answered with status {response.status} and no OpenAI error ({kind}).", "server_error", None)
+        error = _error(f"The provider answered with status {response.status} and no OpenAI error.", "server_error", None)
+        return Failure(status, error, diagnose(Facts(Stage.STATUS, response.status)), wait)
     facts = Facts(Stage.STATUS, response.status, _text(found, "type"), _text(found, "code"), _text(found, "message"))
-    wait = tuple((name, response.headers[name]) for name in ("retry-after", "retry-after-ms") if name in response.headers)
     return Failure(status, found, diagnose(facts), wait)
 
 
-def _openai_error(body: bytes) -> dict[str, object] | None:
+def _openai_error(body: bytes, private: Iterable[str | None]) -> dict[str, object] | None:
     """The ``error`` member with its four fields redacted; ``None`` where the body has another shape."""
     try:
-        parsed = msgspec.json.decode(body)
+        parsed = msgspec.json.decode(_without(body, private))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     error = parsed.get("error") if isinstance(parsed, dict) else None
     if not isinstance(error, dict) or not isinstance(error.get("message"), str):
         return None
     found = {name: _clean(error.get(name)) for name in ("message", "type", "param", "code")}
-    return found | ({"moderation_details": error["moderation_details"]} if "moderation_details" in error else {})
+    details = error.get("moderation_details")
+    return found | ({"moderation_details": _details(details)} if isinstance(details, dict) else {})
+
+
+def _without(body: bytes, private: Iterable[str | None]) -> bytes:
+    """The route's own credential, account and address, wherever the provider repeats them."""
+    for text in filter(None, private):
+        body = body.replace(text.encode(), MASK.encode())
+    return body
+
+
+def _details(details: Mapping[str, Any]) -> dict[str, object]:
+    """OpenAI's ``{moderation_stage, categories}``, and nothing else that might be in it."""
+    categories = details.get("categories")
+    listed = [_clean(category) for category in categories[:_CATEGORIES_MAX]] if isinstance(categories, list) else []
+    return {"moderation_stage": _clean(details.get("moderation_stage")), "categories": listed}
 
 
 def _clean(value: object) -> str | None:

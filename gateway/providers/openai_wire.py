@@ -1,5 +1,6 @@
 """Providers that speak OpenAI's wire format: one shared aiohttp session, bodies as streams of bytes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import version
 from types import TracebackType
@@ -42,13 +43,14 @@ class OpenAIWire:
             raise RuntimeError("send() belongs inside the provider's `async with`")
         settings = call.provider
         try:
-            response = await self._session.post(
-                f"{settings.base_url.rstrip('/')}/{call.path}",
-                data=call.body,
-                headers=self._headers(call),
-                timeout=aiohttp.ClientTimeout(total=settings.timeouts.total_s, sock_connect=settings.timeouts.connect_s),
-                allow_redirects=False,
-            )
+            async with asyncio.timeout(settings.timeouts.total_s):
+                response = await self._session.post(
+                    f"{settings.base_url.rstrip('/')}/{call.path}",
+                    data=call.body,
+                    headers=self._headers(call),
+                    timeout=_timeouts(settings),
+                    allow_redirects=False,
+                )
         except FOREIGN as error:
             raise upstream_failed(error, Stage.ANSWER) from error
         return WireResponse(response)
@@ -68,6 +70,11 @@ class OpenAIWire:
         if settings.project:
             headers["openai-project"] = settings.project
         return headers
+
+
+def _timeouts(settings: ProviderSettings) -> aiohttp.ClientTimeout:
+    """The body has a limit on silence, not on length: a slow client slows its reading, and that is not the provider's fault."""
+    return aiohttp.ClientTimeout(total=None, sock_connect=settings.timeouts.connect_s, sock_read=settings.timeouts.total_s)
 
 
 class WireResponse:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.core.images import WORD
 from gateway.core.pricing import Delivery
 from gateway.core.tokens import usage_of
 from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer
@@ -22,7 +23,7 @@ class ImageAnswer:
     @property
     def carries_image(self) -> bool:
         """Whether image data has begun to arrive; before that nothing should reach the client."""
-        return self._scanner.long_string_seen
+        return self._scanner.image_seen
 
     def delivery(self) -> Delivery:
         """What the complete answer delivered; raises ``MalformedAnswer`` where it holds no usable image (law 9)."""
@@ -44,5 +45,6 @@ def _is_image(item: object) -> bool:
 
 
 def _text(envelope: Mapping[str, Any], name: str) -> str:
+    """A word such as a size; anything else a provider may put there is nothing to book or to print."""
     value = envelope.get(name)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and WORD.fullmatch(value) else ""

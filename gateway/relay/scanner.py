@@ -12,6 +12,9 @@ STRING_BYTES_KEPT = 1024
 ENVELOPE_BYTES_MAX = 1024 * 1024
 _BRACKET = re.compile(rb"[{}\[\]]")
 _SPACE = b" \t\r\n"
+_IMAGE_NAME = re.compile(rb'"b64_json"\s*:\s*"$')
+_NAME_BYTES_MAX = 64
+_ITEM_DEPTH = 3  # {"data": [{"b64_json": …
 
 
 class MalformedAnswer(Exception):
@@ -19,10 +22,10 @@ class MalformedAnswer(Exception):
 
 
 class EnvelopeScanner:
-    """Feed it the body in any chunks. ``long_string_seen`` turns true as soon as a string outgrows ``STRING_BYTES_KEPT``."""
+    """Feed it the body in any chunks. ``image_seen`` turns true as soon as a ``b64_json`` outgrows ``STRING_BYTES_KEPT``."""
 
     def __init__(self) -> None:
-        self.long_string_seen = False
+        self.image_seen = False
         self._envelope = bytearray()
         self._depth = 0
         self._closed = False
@@ -67,7 +70,14 @@ class EnvelopeScanner:
             raise MalformedAnswer("the body is not a JSON object")
         return parsed
 
+    def _is_image(self) -> bool:
+        """Whether the string at hand is the ``b64_json`` of an item of a list in the object."""
+        before = bytes(self._envelope[max(self._string_start - _NAME_BYTES_MAX, 0) : self._string_start])
+        return self._depth == _ITEM_DEPTH and _IMAGE_NAME.search(before) is not None
+
     def _open_string(self) -> None:
+        if self._depth == 0:
+            raise MalformedAnswer("the body is not a JSON object")
         self._keep(b'"')
         self._in_string, self._string_start = True, len(self._envelope)
         self._string_cut, self._backslashes = False, 0
@@ -100,7 +110,8 @@ class EnvelopeScanner:
     def _keep_string(self, chunk: bytes, start: int, end: int) -> None:
         room = STRING_BYTES_KEPT - (len(self._envelope) - self._string_start)
         if end - start > room:
-            self.long_string_seen = self._string_cut = True
+            self._string_cut = True
+            self.image_seen = self.image_seen or self._is_image()
             end = start + max(room, 0)
         self._keep(chunk[start:end])
 

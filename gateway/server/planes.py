@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from gateway.core.diagnosis import Refusal
 from gateway.core.snapshot import Snapshot
 from gateway.engine.dispatch import Dispatcher
-from gateway.server.errors import failure_of_refusal
+from gateway.server.errors import failure_of_refusal, gateway_fault
 from gateway.server.health import health_router
 from gateway.server.images import PATH as GENERATIONS
 from gateway.server.images import Generations
@@ -39,6 +39,7 @@ def data_plane(
     app.include_router(health_router(snapshot.revision, ledger_lag_s))
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(Exception, _failed)
     return Recorded(app, metrics)
 
 
@@ -56,6 +57,12 @@ def admin_plane(metrics: Metrics) -> ASGIApp:
 def _bare_app() -> FastAPI:
     """No pages about itself: the data plane's reference is OpenAI's."""
     return FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Answered here, before Starlette would in plain text; the middleware that records the request logs the fault."""
+    record = record_of(request.scope)
+    return record.error_answer(gateway_fault(sent=record.progress.attempts > 0))
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -44,8 +44,10 @@ class GroupWriter:
         """Begin to write."""
         self._thread.start()
 
-    async def write(self, rows: tuple[bytes, ...]) -> None:
+    async def write(self, rows: tuple[bytes, ...], *, bounded: bool) -> None:
         """Returns once the rows are durable; raises ``LedgerUnavailable`` where they are refused or the queue is full.
+
+        What is not ``bounded`` finds room in a full queue.
 
         A caller that is cancelled while it waits does not take its rows back.
         """
@@ -54,7 +56,7 @@ class GroupWriter:
         with self._changed:
             if self._stopping:
                 raise LedgerUnavailable("The ledger is closed: the gateway is shutting down. Send the request to another one.")
-            if self._queue_entries + len(rows) > self._queue_entries_max:
+            if bounded and self._queue_entries + len(rows) > self._queue_entries_max:
                 raise LedgerUnavailable(
                     f"The ledger's queue is full ({self._queue_entries} of {self._queue_entries_max} entries wait): "
                     "the disk is slower than the requests come. Try again later."

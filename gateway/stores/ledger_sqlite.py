@@ -85,7 +85,8 @@ class SqliteLedger:
             raise LedgerUnavailable(
                 f"The ledger {self._path} cannot book {events}: {error}. Check the contract's price list."
             ) from error
-        await self._writer.write(rows)
+        # An entry that closes an attempt is never turned away: there is at most one for each reserve that found room.
+        await self._writer.write(rows, bounded=any(entry.kind is Kind.RESERVE for entry in entries))
 
     @property
     def lag_s(self) -> float:

@@ -127,7 +127,7 @@ class House:
     async def logged(self, found: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
         """The log's lines that are ``found``, once there is one: a line is written after the answer has left."""
         async with asyncio.timeout(10):
-            while not (lines := [line for line in map(json.loads, self.gateway.log.read_text().splitlines()) if found(line)]):
+            while not (lines := [line for line in _json_lines(self.gateway.log) if found(line)]):
                 await asyncio.sleep(0.02)
         return lines
 
@@ -143,6 +143,11 @@ class House:
         done = run("spend", "--by", by, "--format", "json", environment=self.environment)
         assert done.returncode == 0, done.stderr
         return {row[by]: row for row in json.loads(done.stdout)["rows"]}
+
+
+def _json_lines(log: Path) -> list[dict[str, Any]]:
+    """The log's lines; a last word to the operator's terminal is not one."""
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
 def build_house(folder: Path, config: Path = CONFIG) -> House:

@@ -150,6 +150,35 @@ async def test_what_outlives_the_grace_period_is_booked_before_the_process_ends(
     assert [entry["kind"] for entry in house.entries(line["request_id"])] == ["reserve", "expire"]
 
 
+async def test_a_second_signal_waits_for_nobody_but_the_books(own_house: House) -> None:
+    """The request is cut off, its attempt booked, and no traceback is left."""
+    own_house.fault(kind="hang", times=1)
+    async with own_house.client() as app:
+        asking = asyncio.ensure_future(app.post(GENERATIONS, json=WISH))
+        async with asyncio.timeout(10):
+            while control(own_house.openai.url, "stats")["requests"] == 0:
+                await asyncio.sleep(0.02)
+        own_house.gateway.process.terminate()
+        async with asyncio.timeout(10):
+            while await accepts(own_house.url):
+                await asyncio.sleep(0.02)
+        assert own_house.gateway.stop() == 1
+        async with await asking as answer:
+            assert (answer.status, answer.headers["x-should-retry"]) == (503, "false")
+    (line,) = await own_house.logged(lambda line: line["event"] == "request")
+    assert [entry["kind"] for entry in own_house.entries(line["request_id"])] == ["reserve", "expire"]
+
+
+async def accepts(url: str) -> bool:
+    """Whether somebody listens there."""
+    try:
+        _, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 async def test_a_broken_off_answer_is_logged_with_its_owner(house: House, app: aiohttp.ClientSession) -> None:
     """Status 200 has left, but the line says that it was not completed and why."""
     house.fault(kind="truncate", times=1)

@@ -1,27 +1,15 @@
 """A ledger that cannot be written: nothing is sent that cannot be booked, nothing is delivered whose cost cannot be."""
 
-import hashlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
 
 import aiohttp
 import pytest
 
 from gateway.core.ledger import Entry, Kind
-from gateway.engine.accounting import Accounting
-from gateway.engine.dispatch import Dispatcher
-from gateway.listener import listening
 from gateway.ports import LedgerUnavailable
-from gateway.providers.openai_wire import OpenAIWire
-from gateway.server.planes import data_plane
-from gateway.telemetry.metrics import Metrics
+from tests.integration.in_process import gateway_to
 from tests.integration.programs import Program, control, start
-from tests.unit.core.samples import APP, MODEL, PROVIDER, ROUTE, snapshot
 
-KEY = "igw_test_not_a_secret"
-DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x640", "quality": "low"}
 
 
@@ -38,10 +26,6 @@ class BrokenLedger:
             raise LedgerUnavailable("the disk is full")
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """One provider for all."""
@@ -50,27 +34,11 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     program.stop()
 
 
-@asynccontextmanager
-async def gateway(simulator: Program, ledger: BrokenLedger) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of a data plane that books into that ledger."""
-    route = replace(ROUTE, provider=replace(PROVIDER, base_url=f"{simulator.url}/v1"))
-    found = replace(snapshot(replace(MODEL, routes=(route,))), apps={DIGEST: replace(APP, key_hashes=(DIGEST,))})
-    async with OpenAIWire() as wire:
-        dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, now), now)
-        metrics = Metrics(lambda: 0.0, found.revision)
-        app = data_plane(found, dispatcher, metrics, body_bytes_max=1 << 20, clock=now, ledger_lag_s=lambda: 0.0)
-        async with (
-            listening(app, "127.0.0.1", 0, grace_s=5) as url,
-            aiohttp.ClientSession(url, headers={"authorization": f"Bearer {KEY}"}) as client,
-        ):
-            yield client
-
-
 async def test_a_request_that_cannot_be_booked_is_not_sent(simulator: Program) -> None:
     """503, retry allowed, no contract reached, and the provider hears nothing."""
     control(simulator.url, "stats", "DELETE")
     async with (
-        gateway(simulator, BrokenLedger(Kind.RESERVE)) as client,
+        gateway_to(f"{simulator.url}/v1", BrokenLedger(Kind.RESERVE)) as client,
         client.post("/v1/images/generations", json=WISH) as answer,
     ):
         body = await answer.json()
@@ -83,7 +51,7 @@ async def test_a_request_that_cannot_be_booked_is_not_sent(simulator: Program) -
 
 async def test_an_image_whose_cost_cannot_be_booked_is_not_delivered(simulator: Program) -> None:
     """The head has left, so the connection is broken off before the last byte."""
-    async with gateway(simulator, BrokenLedger(Kind.SETTLE)) as client:
+    async with gateway_to(f"{simulator.url}/v1", BrokenLedger(Kind.SETTLE)) as client:
         with pytest.raises(aiohttp.ClientPayloadError):
             async with client.post("/v1/images/generations", json=WISH) as answer:
                 await answer.read()
@@ -93,7 +61,7 @@ async def test_a_failure_that_cannot_be_booked_may_not_be_retried(simulator: Pro
     """The provider may have billed: the gateway says so instead of inviting a second try."""
     control(simulator.url, "faults", "POST", {"kind": "status", "status": 500, "times": 1})
     async with (
-        gateway(simulator, BrokenLedger(Kind.EXPIRE)) as client,
+        gateway_to(f"{simulator.url}/v1", BrokenLedger(Kind.EXPIRE)) as client,
         client.post("/v1/images/generations", json=WISH) as answer,
     ):
         body = await answer.json()

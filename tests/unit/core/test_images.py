@@ -42,6 +42,9 @@ def test_what_is_asked_for_is_kept() -> None:
         (GOOD | {"n": True}, "n", "invalid_type", "got a boolean"),
         (GOOD | {"size": [1]}, "size", "invalid_type", "got an array"),
         (GOOD | {"quality": {}}, "quality", "invalid_type", "got an object"),
+        (GOOD | {"quality": "my secret prompt"}, "quality", "invalid_value", "expected a word"),
+        (GOOD | {"quality": "\x1b[31m"}, "quality", "invalid_value", "expected a word"),
+        (GOOD | {"size": "x" * 33}, "size", "invalid_value", "expected a word"),
         (GOOD | {"stream": True}, "stream", "unsupported_value", "not available"),
     ],
 )

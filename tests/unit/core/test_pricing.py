@@ -43,7 +43,7 @@ def usage(text_in: int = 0, image_in: int = 0, image_out: int = 0, text_out: int
     }
 
 
-@given(COUNTS, COUNTS, COUNTS, COUNTS)
+@given(COUNTS, COUNTS, st.integers(1, 10**7), COUNTS)
 def test_usage_keeps_every_token_in_its_class(text_in: int, image_in: int, image_out: int, text_out: int) -> None:
     """What a provider reports is read without loss."""
     found = usage_of(usage(text_in, image_in, image_out, text_out))
@@ -61,6 +61,11 @@ def test_usage_without_details_counts_text_in_and_images_out() -> None:
     [
         None,
         [],
+        {},
+        {"prompt_tokens": 10, "total_tokens": 206},
+        {"input_tokens": 10},
+        {"input_tokens": 14, "output_tokens": 0},
+        {"input_tokens": 14, "output_tokens": 10**12},
         {"input_tokens": "14", "output_tokens": 1},
         {"input_tokens": 1, "output_tokens": True},
         {"input_tokens": -1, "output_tokens": 1},

@@ -93,6 +93,7 @@ def test_anything_else_is_malformed_and_never_another_error(body: bytes, cuts: l
         (b'{"a": "b', "cut short"),
         (b"[1]", "not a JSON object"),
         (b"<html>", "not a JSON object"),
+        (b'"' + b"a" * 5000 + b'"', "not a JSON object"),
         (b'{"a": 1} {', "more after"),
         (b'{"a": 1}x', "more after"),
         (b'{"a": nope}', "not valid JSON"),
@@ -132,6 +133,15 @@ def test_an_image_is_noticed_as_soon_as_its_data_begins() -> None:
     assert answer.carries_image
 
 
+LONG = "A" * 5000
+
+
+@pytest.mark.parametrize("value", [{"error": {"message": LONG}}, {"revised_prompt": LONG, "data": []}, {"b64_json": LONG}])
+def test_another_long_text_is_not_an_image(value: object) -> None:
+    """A provider's long error or prompt does not open the way to the client."""
+    assert not body_of(value).carries_image
+
+
 def body_of(value: object) -> ImageAnswer:
     answer = ImageAnswer()
     answer.feed(json.dumps(value).encode())
@@ -149,6 +159,7 @@ def test_a_delivery_counts_the_images_and_reads_the_usage() -> None:
         }
     ).delivery()
     assert (found.images, found.size, found.quality) == (2, "1024x1024", "")
+    assert body_of({"data": [{"url": "https://x/y"}], "size": "\ud800", "quality": "a prompt"}).delivery().size == ""
     assert found.usage is not None
     assert found.usage.total == 12
 
