@@ -15,6 +15,7 @@ from gateway.engine.dispatch import Dispatcher
 from gateway.listener import listening
 from gateway.ports import Books
 from gateway.providers.openai_wire import OpenAIWire
+from gateway.server.images import BodyLimits
 from gateway.server.planes import admin_plane, data_plane
 from gateway.stores import SqliteBooks, SqliteLedger
 from gateway.telemetry.metrics import Metrics
@@ -72,9 +73,9 @@ async def running(loaded: Loaded) -> AsyncIterator[Addresses]:
             snapshot,
             dispatcher,
             metrics,
-            body_bytes_max=settings.server.body_bytes_max,
+            limits=BodyLimits(settings.server.body_bytes_max, settings.server.body_wait_s_max),
             clock=_now,
-            ledger_lag_s=lambda: ledger.lag_s,
+            ledger=ledger,
         )
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(

@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,6 +13,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 IDLE_CLIENT_S = 120
 CONNECTIONS_WAITING_MAX = 2048
 CUT_OFF_S_MAX = 10
+# Twice what one read of the socket brings, of which the head may be the last part; OpenAI's own limit is 64 KiB.
+HEAD_BYTES_MAX = 512 * 1024
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+    b'{"error": {"message": "The request\'s headers are too large. Send fewer or shorter ones.", '
+    b'"type": "invalid_request_error", "param": null, "code": "headers_too_large"}}'
+)
 
 
 class PortUnavailable(Exception):
@@ -22,7 +28,7 @@ class PortUnavailable(Exception):
 
 @asynccontextmanager
 async def listening(
-    app: ASGIApp, host: str, port: int, *, grace_s: int, protocol: type[HttpToolsProtocol] | Literal["httptools"] = "httptools"
+    app: ASGIApp, host: str, port: int, *, grace_s: int, protocol: type[HttpToolsProtocol] | None = None
 ) -> AsyncIterator[str]:
     """Serve ``app`` while the block runs; yields its URL (port 0 takes any that is free). Raises ``PortUnavailable``.
 
@@ -31,7 +37,7 @@ async def listening(
     with _bound(host, port) as bound:
         config = uvicorn.Config(
             app,
-            http=protocol,
+            http=protocol or BoundedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -64,6 +70,32 @@ async def _cut_off(tasks: set[asyncio.Task[None]]) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(set(tasks), timeout=CUT_OFF_S_MAX)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with a limit on a request's head, which it would otherwise collect without end."""
+
+    _in_head = True
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Called with what the socket delivers."""
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+                self.transport.write(_HEAD_TOO_LARGE)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Called where a request begins."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """Called where its head ends."""
+        super().on_headers_complete()
+        self._in_head = False
 
 
 class _Server(uvicorn.Server):

@@ -74,6 +74,11 @@ class Ledger(Protocol):
         """Age in seconds of the oldest entry that waits to be written; 0 when none waits."""
         ...
 
+    @property
+    def failing(self) -> bool:
+        """Whether the latest write was refused; true until one succeeds."""
+        ...
+
 
 class Books(Protocol):
     """The ledger as its readers see it."""

@@ -34,6 +34,8 @@ class Server(Written):
     """Port to listen on; 0 lets the system choose."""
     body_bytes_max: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 1024 * 1024
     """Largest JSON body taken, in bytes: a prompt of 32,000 characters needs at most 400 kB, so 1 MiB leaves room."""
+    body_wait_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 60.0
+    """How long a request's body may take to arrive, in seconds: it is small, and a caller that stalls holds memory."""
     shutdown_grace_s: Annotated[int, Field(ge=0, le=3600)] = 330
     """How long requests in flight may finish after SIGTERM, in seconds: an image job takes up to 300 s."""
 

@@ -14,6 +14,7 @@ class ServerSettings:
     host: str
     port: int
     body_bytes_max: int
+    body_wait_s_max: float
     shutdown_grace_s: int
 
 

@@ -1,18 +1,17 @@
 """Whether the process lives and whether it can take a request. Neither asks a provider anything: health costs nothing."""
 
-from collections.abc import Callable
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from gateway.ports import Ledger
 from gateway.server.record import Record, record_of
 
 LEDGER_LAG_MAX_S = 10.0
 
 
-def health_router(revision: str, ledger_lag_s: Callable[[], float]) -> APIRouter:
-    """``/healthz`` is 200 while the process answers; ``/readyz`` is 503 while the ledger does not keep up."""
+def health_router(revision: str, ledger: Ledger) -> APIRouter:
+    """``/healthz`` is 200 while the process answers; ``/readyz`` is 503 while the ledger fails or does not keep up."""
     router = APIRouter()
 
     @router.get("/healthz")
@@ -23,10 +22,10 @@ def health_router(revision: str, ledger_lag_s: Callable[[], float]) -> APIRouter
     @router.get("/readyz")
     async def readyz(request: Request) -> JSONResponse:
         _mark(request)
-        lag_s = ledger_lag_s()
-        ready = lag_s < LEDGER_LAG_MAX_S
-        body = {"status": "ready" if ready else "ledger_lag", "config_revision": revision, "ledger_lag_s": round(lag_s, 3)}
-        return JSONResponse(body, 200 if ready else 503)
+        lag_s = ledger.lag_s
+        status = "ledger_failing" if ledger.failing else "ledger_lag" if lag_s > LEDGER_LAG_MAX_S else "ready"
+        body = {"status": status, "config_revision": revision, "ledger_lag_s": round(lag_s, 3)}
+        return JSONResponse(body, 200 if status == "ready" else 503)
 
     return router
 

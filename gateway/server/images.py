@@ -1,6 +1,8 @@
 """``POST /v1/images/generations``: read, ask the engine, send. A plain ASGI endpoint, because every request passes here."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -23,11 +25,19 @@ PATH = "/v1/images/generations"
 _log = structlog.get_logger("gateway.ledger")
 
 
-class Generations:
-    """The endpoint. ``body_bytes_max`` bounds the request's JSON."""
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large a request's JSON may be, and how long it may take to arrive."""
 
-    def __init__(self, dispatcher: Dispatcher, snapshot: Snapshot, body_bytes_max: int, clock: Callable[[], datetime]) -> None:
-        self._dispatcher, self._snapshot, self._body_bytes_max, self._clock = dispatcher, snapshot, body_bytes_max, clock
+    bytes_max: int
+    wait_s_max: float
+
+
+class Generations:
+    """The endpoint."""
+
+    def __init__(self, dispatcher: Dispatcher, snapshot: Snapshot, limits: BodyLimits, clock: Callable[[], datetime]) -> None:
+        self._dispatcher, self._snapshot, self._limits, self._clock = dispatcher, snapshot, limits, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its head to the last byte of its answer."""
@@ -51,7 +61,7 @@ class Generations:
         app = authenticate(headers, self._snapshot)
         record.app, record.tag_body = app.id, app.tag_body
         tags = parse_tags(headers.get(HEADER, ""), app.tags)
-        body = _json_body(await _read_body(receive, headers, self._body_bytes_max), headers)
+        body = _json_body(await _read_body(receive, headers, self._limits), headers)
         request = parse(body.fields)
         model = self._snapshot.models.get(request.model)
         record.model = model.name if model else "other"
@@ -75,10 +85,19 @@ class _Client:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
 
 
-async def _read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
+async def _read_body(receive: Receive, headers: Headers, limits: BodyLimits) -> bytes:
     declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > bytes_max:
-        raise _too_large(bytes_max)
+    if declared.isdigit() and int(declared) > limits.bytes_max:
+        raise _too_large(limits.bytes_max)
+    try:
+        async with asyncio.timeout(limits.wait_s_max):
+            return await _collect(receive, limits.bytes_max)
+    except TimeoutError:
+        message = f"The body did not arrive within {limits.wait_s_max:g} s. Send it at once."
+        raise shape_refusal("request_timeout", message, status=408) from None
+
+
+async def _collect(receive: Receive, bytes_max: int) -> bytes:
     body = bytearray()
     more = True
     while more:

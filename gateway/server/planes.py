@@ -13,10 +13,11 @@ from starlette.types import ASGIApp
 from gateway.core.diagnosis import Refusal
 from gateway.core.snapshot import Snapshot
 from gateway.engine.dispatch import Dispatcher
+from gateway.ports import Ledger
 from gateway.server.errors import failure_of_refusal, gateway_fault
 from gateway.server.health import health_router
 from gateway.server.images import PATH as GENERATIONS
-from gateway.server.images import Generations
+from gateway.server.images import BodyLimits, Generations
 from gateway.server.models import models_router
 from gateway.server.not_found import not_found
 from gateway.server.record import Recorded, record_of
@@ -28,15 +29,15 @@ def data_plane(
     dispatcher: Dispatcher,
     metrics: Metrics,
     *,
-    body_bytes_max: int,
+    limits: BodyLimits,
     clock: Callable[[], datetime],
-    ledger_lag_s: Callable[[], float],
+    ledger: Ledger,
 ) -> ASGIApp:
     """What applications call: ``/v1/…``, and health for load balancers."""
     app = _bare_app()
-    app.router.routes.append(Route(GENERATIONS, Generations(dispatcher, snapshot, body_bytes_max, clock), methods=["POST"]))
+    app.router.routes.append(Route(GENERATIONS, Generations(dispatcher, snapshot, limits, clock), methods=["POST"]))
     app.include_router(models_router(snapshot))
-    app.include_router(health_router(snapshot.revision, ledger_lag_s))
+    app.include_router(health_router(snapshot.revision, ledger))
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Exception, _failed)

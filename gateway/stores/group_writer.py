@@ -38,6 +38,7 @@ class GroupWriter:
         self._queue_entries = 0
         self._writing_since_s: float | None = None
         self._stopping = False
+        self.failing = False
         self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
 
     def start(self) -> None:
@@ -89,6 +90,7 @@ class GroupWriter:
             except Exception as error:
                 # Nobody else would tell the callers, and the next group may be fine.
                 refusals = [f"The ledger failed: {type(error).__name__}: {error}. Report the defect."] * len(group)
+            self.failing = all(refusals)
             with self._changed:
                 self._writing_since_s = None
             _wake(group, refusals)

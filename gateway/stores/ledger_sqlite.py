@@ -93,6 +93,11 @@ class SqliteLedger:
         """Age in seconds of the oldest entry that waits to be written; 0 when none waits."""
         return 0.0 if self._writer is None else self._writer.lag_s
 
+    @property
+    def failing(self) -> bool:
+        """Whether the latest write was refused; true until one succeeds."""
+        return self._writer is not None and self._writer.failing
+
     def close(self) -> None:
         """Write what waits, fold the write-ahead log into the file, let the next gateway in. Blocks; may be called twice."""
         connection, self._connection = self._connection, None

@@ -14,6 +14,7 @@ from gateway.engine.dispatch import Dispatcher
 from gateway.listener import listening
 from gateway.ports import Ledger
 from gateway.providers.openai_wire import OpenAIWire
+from gateway.server.images import BodyLimits
 from gateway.server.planes import data_plane
 from gateway.telemetry.metrics import Metrics
 from tests.unit.core.samples import APP, MODEL, PROVIDER, ROUTE, snapshot
@@ -36,7 +37,7 @@ async def gateway_to(base_url: str, ledger: Ledger) -> AsyncIterator[aiohttp.Cli
     async with OpenAIWire() as wire:
         dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, now), now)
         metrics = Metrics(lambda: 0.0, found.revision)
-        app = data_plane(found, dispatcher, metrics, body_bytes_max=1 << 20, clock=now, ledger_lag_s=lambda: 0.0)
+        app = data_plane(found, dispatcher, metrics, limits=BodyLimits(1 << 20, 0.5), clock=now, ledger=ledger)
         async with (
             listening(app, "127.0.0.1", 0, grace_s=5) as url,
             aiohttp.ClientSession(url, headers={"authorization": f"Bearer {KEY}"}) as client,

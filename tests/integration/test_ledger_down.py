@@ -19,10 +19,11 @@ class BrokenLedger:
     lag_s = 0.0
 
     def __init__(self, refused: Kind) -> None:
-        self.refused = refused
+        self.refused, self.failing = refused, False
 
     async def append(self, *entries: Entry) -> None:
-        if any(entry.kind is self.refused for entry in entries):
+        self.failing = any(entry.kind is self.refused for entry in entries)
+        if self.failing:
             raise LedgerUnavailable("the disk is full")
 
 
@@ -44,6 +45,8 @@ async def test_a_request_that_cannot_be_booked_is_not_sent(simulator: Program) -
         body = await answer.json()
         assert (answer.status, answer.headers["x-gateway-owner"], answer.headers["x-should-retry"]) == (503, "gateway", "true")
         assert (answer.headers["x-gateway-contract"], answer.headers["x-gateway-attempts"]) == ("none", "0")
+        async with client.get("/readyz") as health:
+            assert (health.status, (await health.json())["status"]) == (503, "ledger_failing")
     assert body["error"]["code"] == "ledger_unavailable"
     assert "disk" not in body["error"]["message"]
     assert control(simulator.url, "stats")["requests"] == 0

@@ -22,6 +22,7 @@ class KeptLedger:
     """A ledger that keeps its entries in a list."""
 
     lag_s = 0.0
+    failing = False
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
