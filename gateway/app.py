@@ -11,14 +11,16 @@ import structlog
 
 from gateway.config import Loaded, load
 from gateway.engine.accounting import Accounting
+from gateway.engine.admission import Admission
 from gateway.engine.dispatch import Dispatcher
 from gateway.listener import listening
 from gateway.ports import Books
 from gateway.providers.openai_wire import OpenAIWire
-from gateway.server.images import BodyLimits
+from gateway.server.images import image_endpoints
 from gateway.server.planes import admin_plane, data_plane
 from gateway.stores import SqliteBooks, SqliteLedger
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.request_log import RequestLog
 
 DEFAULT_CONFIG = Path("config/gateway.yaml")
 _log = structlog.get_logger("gateway")
@@ -56,27 +58,23 @@ def check_unused(ledger: Path) -> None:
 
 
 @asynccontextmanager
-async def running(loaded: Loaded) -> AsyncIterator[Addresses]:
+async def running(loaded: Loaded, request_log: RequestLog) -> AsyncIterator[Addresses]:
     """Serve both planes until the block is left; then no new connection is taken and the requests in flight finish.
 
     Raises ``LedgerUnavailable`` or ``PortUnavailable`` before a port answers.
     """
     settings, snapshot = loaded.settings, loaded.snapshot
     async with AsyncExitStack() as stack:
+        stack.callback(request_log.flush)
         ledger = SqliteLedger(settings.ledger.path, settings.ledger.synchronous, _now)
         orphans = ledger.open()
         stack.callback(ledger.close)
         wire = await stack.enter_async_context(OpenAIWire())
-        metrics = Metrics(lambda: ledger.lag_s, snapshot.revision)
-        dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, _now), _now)
-        data = data_plane(
-            snapshot,
-            dispatcher,
-            metrics,
-            limits=BodyLimits(settings.server.body_bytes_max, settings.server.body_wait_s_max),
-            clock=_now,
-            ledger=ledger,
-        )
+        admission = Admission(settings.server.in_flight_requests_max, settings.server.in_flight_bytes_max)
+        metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, snapshot.revision)
+        dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, _now), _now, heartbeat_s=settings.server.heartbeat_s)
+        endpoints = image_endpoints(settings.server, snapshot, dispatcher, admission, _now)
+        data = data_plane(snapshot, endpoints, metrics, request_log, ledger)
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(
             listening(admin_plane(metrics), settings.admin.host, settings.admin.port, grace_s=1)

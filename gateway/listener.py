@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 IDLE_CLIENT_S = 120
 CONNECTIONS_WAITING_MAX = 2048
 CUT_OFF_S_MAX = 10
+CONNECTION = "connection"
 # Twice what one read of the socket brings, of which the head may be the last part; OpenAI's own limit is 64 KiB.
 HEAD_BYTES_MAX = 512 * 1024
 _HEAD_TOO_LARGE = (
@@ -73,7 +74,10 @@ async def _cut_off(tasks: set[asyncio.Task[None]]) -> None:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a limit on a request's head, which it would otherwise collect without end."""
+    """uvicorn's protocol with a limit on a request's head, which it would otherwise collect without end.
+
+    Requests find it as ``scope["state"][CONNECTION]``, to ask what ASGI does not tell.
+    """
 
     _in_head = True
     _head_bytes = 0
@@ -91,6 +95,21 @@ class BoundedProtocol(HttpToolsProtocol):
         """Called where a request begins."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
+        self.scope["state"][CONNECTION] = self
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client takes less than it is given, so that sending waits."""
+        return self.flow.write_paused
+
+    @property
+    def left(self) -> bool:
+        """Whether the client of the request at hand has gone before its answer was complete."""
+        return self.cycle.disconnected
+
+    def cut_off(self) -> None:
+        """Drop the connection and what waits in it."""
+        self.transport.abort()
 
     def on_headers_complete(self) -> None:
         """Called where its head ends."""

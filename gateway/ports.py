@@ -1,6 +1,6 @@
 """What the engine needs from the world, as small protocols named for the domain. Only ``app.py`` names who implements them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,14 +10,32 @@ from gateway.core.snapshot import ProviderSettings
 from gateway.core.spend import SpendQuery, SpendRow
 
 
+class Content(Protocol):
+    """A body that is too large for memory. It can be read any number of times."""
+
+    @property
+    def content_type(self) -> str:
+        """The header's value."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes, from the beginning."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamCall:
-    """One request as the provider gets it: ``path`` is relative to its base URL, ``body`` is JSON with the upstream model."""
+    """One request as the provider gets it: ``path`` is relative to its base URL, a ``body`` of bytes is JSON."""
 
     provider: ProviderSettings
     path: str
     request_id: str
-    body: bytes
+    body: bytes | Content
 
 
 class UpstreamFailed(Exception):
@@ -65,8 +83,11 @@ class LedgerUnavailable(Exception):
 class Ledger(Protocol):
     """Append-only, durable. Writing an entry again (same ``event_id``) changes nothing."""
 
-    async def append(self, *entries: Entry) -> None:
-        """Returns once the entries are durable; raises ``LedgerUnavailable``."""
+    def append(self, *entries: Entry) -> Awaitable[None]:
+        """Queue the entries; what is returned is done once they are durable, or raises ``LedgerUnavailable``, as may the call.
+
+        Entries are written in the order of the calls, and whoever is cancelled while it waits does not take them back.
+        """
         ...
 
     @property

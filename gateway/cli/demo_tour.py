@@ -20,6 +20,7 @@ from gateway.cli.spend_report import spend_report, spend_table
 from gateway.core.spend import Dimension, SpendQuery
 from gateway.ports import Books
 from gateway.telemetry.logs import configure_logs
+from gateway.telemetry.request_log import RequestLog
 
 DEMO_FOLDER = Path("var/demo")
 DEMO_LEDGER = DEMO_FOLDER / "ledger.sqlite"
@@ -38,8 +39,8 @@ def tour(urls: dict[str, str], *, once: bool) -> None:
     with failing_clearly():
         _make_room()
         with (DEMO_FOLDER / "gateway.log").open("w") as log:
-            configure_logs("info", log)
-            uvloop.run(_tour(urls, once=once))
+            request_log = configure_logs("info", log)
+            uvloop.run(_tour(urls, request_log, once=once))
 
 
 def _make_room() -> None:
@@ -51,11 +52,11 @@ def _make_room() -> None:
     DEMO_FOLDER.mkdir(parents=True)
 
 
-async def _tour(urls: dict[str, str], *, once: bool) -> None:
+async def _tour(urls: dict[str, str], request_log: RequestLog, *, once: bool) -> None:
     stopped, console = stop_requested(), Console()
     ports = {"GATEWAY_PORT": _free_port(8080), "GATEWAY_ADMIN_PORT": _free_port(9090)}
     loaded = load_config(DEFAULT_CONFIG, os.environ | urls | ports | {"GATEWAY_LEDGER": str(DEMO_LEDGER)})
-    async with running(loaded) as addresses:
+    async with running(loaded, request_log) as addresses:
         pictures = await draw(f"{addresses.data_plane}/v1", DEMO_FOLDER)
         await _keep_bills(urls)
         _show(console, addresses, pictures, books_of(loaded))

@@ -20,7 +20,8 @@ from gateway.config.field import (
 from gateway.config.schema_contract import Contract
 from gateway.config.schema_price import PriceList
 from gateway.config.written import Written
-from gateway.core.snapshot import RouteState
+from gateway.core.images import Operation
+from gateway.core.snapshot import OnDisconnect, RouteState
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -35,7 +36,23 @@ class Server(Written):
     body_bytes_max: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 1024 * 1024
     """Largest JSON body taken, in bytes: a prompt of 32,000 characters needs at most 400 kB, so 1 MiB leaves room."""
     body_wait_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 60.0
-    """How long a request's body may take to arrive, in seconds: it is small, and a caller that stalls holds memory."""
+    """How long a JSON body may take to arrive, in seconds: it is small, and a caller that stalls holds memory."""
+    upload_bytes_max: Annotated[int, Field(ge=1024, le=2 * 1024**3)] = 900 * 1024 * 1024
+    """Largest body with images (edits), in bytes: 16 images of 50 MB, a mask and the fields, as OpenAI takes them."""
+    upload_wait_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 600.0
+    """How long a body with images may take to arrive, in seconds: 900 MB at 12 Mbit/s."""
+    spool_folder: Prose = "var/spool"
+    """Where bodies with images wait on disk, relative to the folder in which the gateway starts; no file outlives its request."""
+    spool_memory_bytes_max: Annotated[int, Field(ge=64 * 1024, le=100 * 1024 * 1024)] = 1024 * 1024
+    """How much of such a body stays in memory, in bytes; a larger one goes to the spool folder."""
+    in_flight_requests_max: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """How many image requests this process takes at once; each needs about 30 kB. Beyond it: 503 with retry-after."""
+    in_flight_bytes_max: Annotated[int, Field(ge=1024, le=1024**4)] = 4 * 1024**3
+    """How many bytes the bodies of all requests at once may have, in memory and on disk. Beyond it: 503 with retry-after."""
+    client_stall_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 60.0
+    """How long a client may take nothing of its answer, in seconds, before it is cut off and counts as one that has left."""
+    heartbeat_s: Annotated[Seconds, Field(gt=0, le=3600)] = 15.0
+    """While a stream is silent, a comment goes out every so many seconds: proxies cut idle connections after 30 to 60 s."""
     shutdown_grace_s: Annotated[int, Field(ge=0, le=3600)] = 330
     """How long requests in flight may finish after SIGTERM, in seconds: an image job takes up to 300 s."""
 
@@ -119,6 +136,11 @@ class Route(Written):
     """Id of the contract under which they are made."""
     state: Annotated[RouteState, Field(strict=False)] = RouteState.ACTIVE
     """Only an active route takes new requests; a draining one finishes what it has."""
+    operations: Annotated[tuple[Annotated[Operation, Field(strict=False)], ...], Field(min_length=1, max_length=3)] = (
+        Operation.GENERATION,
+        Operation.EDIT,
+    )
+    """What of the Images API the provider serves for this model; 'variation' only where it stands here: OpenAI retired it."""
 
 
 class Model(Written):
@@ -159,6 +181,8 @@ class App(Written):
     """The keys it may send in x-gateway-tag."""
     tag_body: bool = True
     """Whether responses carry the member 'gateway' in their body."""
+    on_disconnect: Annotated[OnDisconnect, Field(strict=False)] = OnDisconnect.FINISH
+    """When its client leaves: 'finish' awaits and books the answer, for the provider bills anyway; 'cancel' breaks it off."""
 
 
 class Configuration(Written):

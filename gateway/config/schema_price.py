@@ -52,6 +52,10 @@ class OutputTokens(Written):
     """The largest size that the provider chooses by itself: what 'auto' is held as."""
     auto_quality: Quality
     """The best quality that the provider chooses by itself: what 'auto' is held as."""
+    partial_image: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Output tokens of one partial image of a stream; absent: nobody knows, so a stream with some is held as unknown."""
+    reference_max: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    """The most input tokens that one reference image takes; absent means that nobody knows, so an edit is held as unknown."""
 
     @field_validator("auto_quality")
     @classmethod

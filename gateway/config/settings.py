@@ -15,6 +15,14 @@ class ServerSettings:
     port: int
     body_bytes_max: int
     body_wait_s_max: float
+    upload_bytes_max: int
+    upload_wait_s_max: float
+    spool_folder: Path
+    spool_memory_bytes_max: int
+    in_flight_requests_max: int
+    in_flight_bytes_max: int
+    client_stall_s_max: float
+    heartbeat_s: float
     shutdown_grace_s: int
 
 
@@ -54,7 +62,7 @@ class Settings:
 def settings_of(written: schema.Configuration) -> Settings:
     """The settings as they are written, defaults included."""
     return Settings(
-        server=ServerSettings(**dict(written.server)),
+        server=ServerSettings(**dict(written.server) | {"spool_folder": Path(written.server.spool_folder)}),
         admin=AdminSettings(**dict(written.admin)),
         ledger=LedgerSettings(Path(written.ledger.path), written.ledger.synchronous),
         logging=LoggingSettings(written.logging.level),

@@ -38,6 +38,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
             contract=contracts[it.contract],
             price_list=price_lists[contracts[it.contract].price_list],
             state=it.state,
+            operations=frozenset(it.operations),
         )
         for key, it in written.routes.items()
     }
@@ -102,9 +103,7 @@ def _price(written: schema_price.Price) -> Price:
         tokens=None if tokens is None else TokenRates(**dict(tokens)),
         images=tuple(ImageRate(**dict(row)) for row in written.per_image),
         request=written.per_request,
-        output_tokens=None
-        if rule is None
-        else OutputTokens(MappingProxyType(dict(rule.factors)), rule.auto_size, rule.auto_quality),
+        output_tokens=None if rule is None else OutputTokens(**dict(rule) | {"factors": MappingProxyType(dict(rule.factors))}),
     )
 
 
@@ -129,4 +128,5 @@ def _app(id: str, written: schema.App) -> App:
         models=None if written.models is None else frozenset(written.models),
         tags=frozenset(written.tags),
         tag_body=written.tag_body,
+        on_disconnect=written.on_disconnect,
     )

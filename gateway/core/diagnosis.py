@@ -45,6 +45,7 @@ class Facts:
     """What is known of a failed attempt. ``status`` is 0 without an answer; the texts are the provider's own, or empty.
 
     A 503 without the provider's own error may come from a proxy that had forwarded the request: it proves nothing.
+    ``delivering``: image data had arrived before the error, so that something was made.
     """
 
     stage: Stage
@@ -52,6 +53,7 @@ class Facts:
     type: str = ""
     code: str = ""
     message: str = ""
+    delivering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,24 @@ class _Rule:
 def diagnose(facts: Facts) -> Diagnosis:
     """The first rule that matches; every input gets an owner."""
     rule = next(rule for rule in _RULES if rule.matches(facts))
+    if facts.delivering:
+        return Diagnosis(rule.owner, rule.id, rule.first_check, _MAY_BE_BILLED, Outcome.AMBIGUOUS, retryable=False)
     return Diagnosis(rule.owner, rule.id, rule.first_check, rule.stop_rule, rule.outcome, rule.retryable)
 
 
+def client_left() -> Diagnosis:
+    """The app's policy is to break a call off when its client leaves: the provider may have made and billed the image."""
+    return Diagnosis(
+        Owner.CALLER,
+        "caller.left",
+        "Did the client give up too early? Image jobs take up to 300 s.",
+        _MAY_BE_BILLED,
+        Outcome.AMBIGUOUS,
+        retryable=False,
+    )
+
+
+_MAY_BE_BILLED = "Do not send it again before the bill is known: a second image may be paid for."
 _ACCOUNT_CODES = frozenset({
     "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded", "project_spend_limit_exceeded",
     "organization_usage_limit_exceeded", "billing_hard_limit_reached",
@@ -142,7 +159,7 @@ _RULES = (
         lambda facts: facts.stage is Stage.ANSWER,
         Owner.PROVIDER,
         "Look the request up at the provider by its time: it may have been made and billed.",
-        "Do not send it again before the bill is known: a second image may be paid for.",
+        _MAY_BE_BILLED,
         Outcome.AMBIGUOUS,
     ),
     _Rule(
@@ -150,7 +167,7 @@ _RULES = (
         lambda facts: facts.stage is Stage.BODY,
         Owner.PROVIDER,
         "Compare the provider's answer with its usage page: was an image made and billed?",
-        "Do not send it again before the bill is known: a second image may be paid for.",
+        _MAY_BE_BILLED,
         Outcome.AMBIGUOUS,
     ),
     _Rule(
@@ -190,7 +207,7 @@ _RULES = (
     ),
     _Rule(
         "rate_limit.throttled",
-        lambda facts: facts.status == 429,
+        lambda facts: facts.status == 429 or facts.code == "rate_limit_exceeded",
         Owner.RATE_LIMIT,
         "Compare the provider's rate-limit headers with the limits recorded in the contract.",
         "Wait for retry-after; reduce concurrency before asking for a higher limit.",
@@ -230,7 +247,7 @@ _RULES = (
         lambda facts: facts.status >= 500 or facts.status < 400 or facts.status == 408,
         Owner.PROVIDER,
         "Look the request up at the provider by its request id: it may have been made and billed.",
-        "Do not send it again before the bill is known: a second image may be paid for.",
+        _MAY_BE_BILLED,
         Outcome.AMBIGUOUS,
     ),
     _Rule(

@@ -12,6 +12,8 @@ _VALUE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:/ -]{{0,{VALUE_CHARS_MAX - 1}}}")
 
 def parse_tags(header: str, allowed: frozenset[str]) -> tuple[tuple[str, str], ...]:
     """Read ``campaign=autumn, season=2026``: sorted pairs, each key once; raises ``Refusal`` for what is not allowed."""
+    if not header:
+        return ()
     tags: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in header.split(","))):
         key, separator, value = (piece.strip() for piece in part.partition("="))

@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.core.diagnosis import shape_refusal
+from gateway.core.diagnosis import Refusal, shape_refusal
 
 PROMPT_CHARS_MAX = 32_000
 N_MAX = 10
+PARTIAL_IMAGES_MAX = 3
+AUTO = "auto"
 # What a size or a quality can look like, whatever values a provider knows: it is booked, printed and compared.
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
+_BOOLEANS = {"true": True, "false": False}
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
 
@@ -18,13 +22,16 @@ class Operation(StrEnum):
     """Which endpoint of the Images API was called."""
 
     GENERATION = "generation"
+    EDIT = "edit"
+    VARIATION = "variation"
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
     """The members the gateway itself must understand; everything else passes to the provider as it came.
 
-    ``size``, ``quality`` and ``output_format`` are the caller's words (``auto`` where absent); ``n`` is 1 to 10.
+    ``size``, ``quality`` and ``output_format`` are the caller's words (``auto`` where absent); ``n`` is 1 to 10,
+    ``partial_images`` 0 to 3. ``references`` counts the images that came along, mask and markup included.
     """
 
     operation: Operation
@@ -33,29 +40,38 @@ class ImageRequest:
     n: int
     size: str
     quality: str
+    output_format: str = AUTO
+    stream: bool = False
+    partial_images: int = 0
+    references: int = 0
 
 
-def parse(fields: object) -> ImageRequest:
-    """Check the members of a JSON body for ``POST /v1/images/generations``; raises ``Refusal`` with the member's name.
+def parse(operation: Operation, fields: object, references: int = 0, *, form: bool = False) -> ImageRequest:
+    """Check the members of a request's body; raises ``Refusal`` with the member's name.
 
-    ``null`` counts as absent for the optional members, as OpenAI treats it (measured 2026-08-29).
+    ``form``: the values came as texts of a multipart form. ``null`` counts as absent for the optional members, as OpenAI
+    treats it (measured 2026-08-29).
     """
     if not isinstance(fields, Mapping):
         raise shape_refusal("invalid_type", 'The body must be a JSON object such as {"model": …, "prompt": …}.')
-    model, prompt = _required_text(fields, "model"), _required_text(fields, "prompt")
+    model = _required_text(fields, "model")
+    prompt = "" if operation is Operation.VARIATION else _required_text(fields, "prompt")
     if len(prompt) > PROMPT_CHARS_MAX:
         message = f"Invalid 'prompt': expected at most {PROMPT_CHARS_MAX} characters, but got {len(prompt)}. Shorten the prompt."
         raise shape_refusal("string_above_max_length", message, param="prompt")
-    if fields.get("stream"):
-        message = "Streaming is not available through this gateway yet. Leave out 'stream' or send false."
-        raise shape_refusal("unsupported_value", message, param="stream")
+    stream = _boolean(fields, "stream", form=form)
+    partial_images = _integer(fields, "partial_images", 0, 0, PARTIAL_IMAGES_MAX, form=form)
     return ImageRequest(
-        operation=Operation.GENERATION,
+        operation=operation,
         model=model,
         prompt=prompt,
-        n=_images_asked(fields),
-        size=_optional_text(fields, "size"),
-        quality=_optional_text(fields, "quality"),
+        n=_integer(fields, "n", 1, 1, N_MAX, form=form),
+        size=_word(fields, "size"),
+        quality=_word(fields, "quality"),
+        output_format=_word(fields, "output_format"),
+        stream=stream,
+        partial_images=partial_images if stream else 0,
+        references=references,
     )
 
 
@@ -78,10 +94,10 @@ def _required_text(fields: Mapping[object, object], name: str) -> str:
     return value
 
 
-def _optional_text(fields: Mapping[object, object], name: str) -> str:
+def _word(fields: Mapping[object, object], name: str) -> str:
     value = fields.get(name)
     if value is None:
-        return "auto"
+        return AUTO
     if not isinstance(value, str):
         raise shape_refusal("invalid_type", _wrong_type(name, "a string", value), param=name)
     if not WORD.fullmatch(value):
@@ -90,19 +106,39 @@ def _optional_text(fields: Mapping[object, object], name: str) -> str:
     return value
 
 
-def _images_asked(fields: Mapping[object, object]) -> int:
-    value = fields.get("n")
+def _integer(fields: Mapping[object, object], name: str, default: int, low: int, high: int, *, form: bool) -> int:
+    value = fields.get(name)
     if value is None:
-        return 1
+        return default
+    if form and isinstance(value, str):
+        if not _INTEGER.fullmatch(value):
+            raise _inconvertible(name, "an integer")
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise shape_refusal("invalid_type", _wrong_type("n", "an integer", value), param="n")
-    if value < 1:
-        message = f"Invalid 'n': integer below minimum value. Expected a value >= 1, but got {value} instead."
-        raise shape_refusal("integer_below_min_value", message, param="n")
-    if value > N_MAX:
-        message = f"Invalid 'n': integer above maximum value. Expected a value <= {N_MAX}, but got {value} instead."
-        raise shape_refusal("integer_above_max_value", message, param="n")
+        raise shape_refusal("invalid_type", _wrong_type(name, "an integer", value), param=name)
+    if value < low:
+        message = f"Invalid '{name}': integer below minimum value. Expected a value >= {low}, but got {value} instead."
+        raise shape_refusal("integer_below_min_value", message, param=name)
+    if value > high:
+        message = f"Invalid '{name}': integer above maximum value. Expected a value <= {high}, but got {value} instead."
+        raise shape_refusal("integer_above_max_value", message, param=name)
     return value
+
+
+def _boolean(fields: Mapping[object, object], name: str, *, form: bool) -> bool:
+    value = fields.get(name)
+    if form and isinstance(value, str):
+        if value not in _BOOLEANS:
+            raise _inconvertible(name, "a boolean")
+        return _BOOLEANS[value]
+    if value is not None and not isinstance(value, bool):
+        raise shape_refusal("invalid_type", _wrong_type(name, "a boolean", value), param=name)
+    return bool(value)
+
+
+def _inconvertible(name: str, expected: str) -> Refusal:
+    what = f"expected {expected}, but got a string value that could not be converted into {expected}"
+    return shape_refusal("invalid_type", f"Invalid type for '{name}': {what}.", param=name)
 
 
 def _wrong_type(name: str, expected: str, value: object) -> str:

@@ -49,6 +49,7 @@ class Entry:
     """One immutable row. ``occurred_at`` is aware, in UTC; ``images`` were asked for (reserve) or delivered (settle).
 
     ``owner`` names who owns a failure, ``upstream_request_id`` is the provider's own id; both empty where there is none.
+    ``discrepancies`` say where the delivery differs from the request, one sentence each.
     """
 
     kind: Kind
@@ -62,6 +63,7 @@ class Entry:
     outcome: Outcome | None = None
     owner: str = ""
     upstream_request_id: str = ""
+    discrepancies: tuple[str, ...] = ()
 
     @property
     def event_id(self) -> str:

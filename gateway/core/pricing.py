@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from gateway.core.images import ImageRequest, pixels_of
+from gateway.core.images import AUTO, ImageRequest, pixels_of
 from gateway.core.money import Basis, Cost, unknown
+from gateway.core.picture import Picture
 from gateway.core.tokens import Usage, output_tokens
 
 ANY = "*"
@@ -38,12 +39,21 @@ class ImageRate:
 class OutputTokens:
     """How many output tokens an image will take: a factor by quality for ``tokens.output_tokens``.
 
-    ``auto_size`` and ``auto_quality`` stand in for ``auto``, which cannot be known beforehand.
+    ``auto_size`` and ``auto_quality`` stand in for ``auto``, which cannot be known beforehand. ``partial_image`` are the
+    tokens of one partial image of a stream, ``reference_max`` the most input tokens that one reference image takes;
+    ``None`` where nobody knows.
     """
 
     factors: Mapping[str, int]
     auto_size: str
     auto_quality: str
+    partial_image: int | None = None
+    reference_max: int | None = None
+
+    def of_image(self, size: str, quality: str) -> int | None:
+        """Output tokens of one image, without partial ones; ``None`` where size or quality are not known."""
+        factor, pixels = self.factors.get(quality), pixels_of(size)
+        return None if factor is None or pixels is None else output_tokens(factor, *pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +86,18 @@ class PriceList:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a response delivered and reported: images counted in ``data`` (never ``n``), size and quality as echoed."""
+    """What a response delivered and reported: images counted in ``data`` (never ``n``), size and quality as echoed.
+
+    ``pictures`` are the images as their own bytes describe them, in order; an image delivered by URL has none.
+    ``partials`` counts the partial images of a stream.
+    """
 
     images: int
     size: str
     quality: str
     usage: Usage | None
+    pictures: tuple[Picture, ...] = ()
+    partials: int = 0
 
 
 def price(delivery: Delivery, price_list: PriceList, upstream_model: str, on: date) -> Cost:
@@ -152,11 +168,17 @@ def _dearest(delivery: Delivery, rates: tuple[ImageRate, ...]) -> Decimal:
 def _largest_usage(request: ImageRequest, rule: OutputTokens | None) -> Usage | None:
     if rule is None:
         return None
-    quality = rule.auto_quality if request.quality == "auto" else request.quality
-    size = pixels_of(rule.auto_size if request.size == "auto" else request.size)
-    factor = rule.factors.get(quality)
-    if factor is None or size is None:
+    size = rule.auto_size if request.size == AUTO else request.size
+    quality = rule.auto_quality if request.quality == AUTO else request.quality
+    image, partials = rule.of_image(size, quality), _times(request.partial_images, rule.partial_image)
+    image_in = _times(request.references, rule.reference_max)
+    if image is None or partials is None or image_in is None:
         return None
-    # A token is at least one byte of text; the wrapper around a prompt has been measured at under 16 tokens.
-    text_in = len(request.prompt.encode()) + 16
-    return Usage(text_in=text_in, image_out=request.n * output_tokens(factor, *size))
+    # A token is at least one byte of text; the wrapper around a prompt has been measured at under 16 tokens, an edit's at 32.
+    text_in = len(request.prompt.encode()) + (32 if request.references else 16)
+    return Usage(text_in=text_in, image_in=image_in, image_out=request.n * (image + partials))
+
+
+def _times(count: int, tokens: int | None) -> int | None:
+    """None of something costs nothing, also where nobody knows what one costs."""
+    return 0 if count == 0 else None if tokens is None else count * tokens

@@ -1,11 +1,12 @@
 """Where a request may go: the plan, and for every route that is left out the reason."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 
-from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.diagnosis import Owner, Refusal, shape_refusal
 from gateway.core.images import ImageRequest
 from gateway.core.money import Cost
 from gateway.core.pricing import estimate
@@ -26,6 +27,7 @@ class Reason(StrEnum):
 
     STATE = "state"
     CONTRACT_NOT_EFFECTIVE = "contract_not_effective"
+    OPERATION = "operation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,13 @@ def plan(request: ImageRequest, app: App, snapshot: Snapshot, conditions: Condit
     today = conditions.now.date()
     candidates, dropped = [], []
     for route in model.routes:
-        drop = _drop(route, conditions)
+        drop = _drop(route, request, conditions)
         if drop is None:
             candidates.append(Candidate(route, estimate(request, route.price_list, route.upstream_model, today)))
         else:
             dropped.append(drop)
     if not candidates:
-        raise _no_route(model, tuple(dropped))
+        raise _not_served(model, request) if _only_the_request(dropped) else _no_route(model, tuple(dropped))
     return Plan(model, tuple(candidates), tuple(dropped))
 
 
@@ -109,13 +111,26 @@ def _model_for(asked: str, app: App, snapshot: Snapshot) -> Model:
     return model
 
 
-def _drop(route: Route, conditions: Conditions) -> Drop | None:
+def _drop(route: Route, request: ImageRequest, conditions: Conditions) -> Drop | None:
     if route.state is not RouteState.ACTIVE:
         return Drop(route, Reason.STATE, Owner.ROUTE, f"Set the route's state to active; it is {route.state}.")
     if not route.contract.effective(conditions.now.date()):
         remedy = f"Renew the contract {route.contract.reference}, or give the route one that is in force."
         return Drop(route, Reason.CONTRACT_NOT_EFFECTIVE, Owner.ROUTE, remedy)
+    if request.operation not in route.operations:
+        remedy = f"Declare the operation '{request.operation}' on the route if its provider serves it."
+        return Drop(route, Reason.OPERATION, Owner.REQUEST_SHAPE, remedy)
     return None
+
+
+def _only_the_request(dropped: Sequence[Drop]) -> bool:
+    """Whether every route would take another request now."""
+    return all(drop.reason is Reason.OPERATION for drop in dropped)
+
+
+def _not_served(model: Model, request: ImageRequest) -> Refusal:
+    message = f"No route of '{model.name}' serves the operation '{request.operation}'. Use another model or another endpoint."
+    return shape_refusal("unsupported_operation", message, param="model")
 
 
 def _no_route(model: Model, dropped: tuple[Drop, ...]) -> Refusal:

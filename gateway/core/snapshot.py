@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.core.contract import Contract
+from gateway.core.images import Operation
 from gateway.core.pricing import PriceList
 from gateway.core.secret import Secret
 
@@ -15,6 +16,13 @@ class RouteState(StrEnum):
     ACTIVE = "active"
     DRAINING = "draining"
     DISABLED = "disabled"
+
+
+class OnDisconnect(StrEnum):
+    """``finish``: the provider bills anyway, so its answer is awaited and booked. ``cancel``: the call is broken off."""
+
+    FINISH = "finish"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +46,9 @@ class ProviderSettings:
     timeouts: Timeouts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """Public model -> provider + upstream model + contract."""
+    """Public model -> provider + upstream model + contract. ``operations`` are those of the Images API that it serves."""
 
     id: str
     model: str
@@ -49,6 +57,7 @@ class Route:
     contract: Contract
     price_list: PriceList
     state: RouteState
+    operations: frozenset[Operation] = frozenset({Operation.GENERATION, Operation.EDIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The caller. ``models`` is ``None`` where every model is allowed; ``tags`` are the free tag keys it may send."""
+    """The caller. ``models`` is ``None`` where every model is allowed; ``tags`` are the free tag keys it may send.
+
+    ``on_disconnect``: what becomes of an attempt whose client has left.
+    """
 
     id: str
     team: str
@@ -71,6 +83,7 @@ class App:
     models: frozenset[str] | None
     tags: frozenset[str]
     tag_body: bool
+    on_disconnect: OnDisconnect = OnDisconnect.FINISH
 
     def may_use(self, model: str) -> bool:
         """Whether the app's policy allows that model."""

@@ -1,13 +1,18 @@
 """What a response says about the contract that served it: headers, and one additive member of the body."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gateway.core.diagnosis import Diagnosis
 from gateway.core.money import Cost, nothing
+from gateway.core.pricing import Delivery
 from gateway.core.snapshot import Route
 
 NONE = "none"
+ROUTES_KEPT_MAX = 1024
+Header = tuple[bytes, bytes]
 _ROUTE_FACTS = ("contract", "route", "provider", "model", "billing-owner", "limits-owner", "support-owner")
 
 
@@ -24,28 +29,35 @@ class Tag:
     cost: Cost | None = None
     diagnosis: Diagnosis | None = None
 
-    def headers(self) -> list[tuple[str, str]]:
+    def headers(self) -> list[Header]:
         """Every header on every answer, ``none`` where no contract was reached. Names are final; values are plain ASCII."""
         cost = self.cost or nothing(NONE)
-        found = [("x-gateway-request-id", self.request_id)]
-        found += [(f"x-gateway-{name}", value) for name, value in _route_facts(self.route).items()]
-        found.append(("x-gateway-attempts", str(self.attempts)))
-        found.append(("x-gateway-cost", cost.text))
-        found.append(("x-gateway-currency", cost.currency))
-        found.append(("x-gateway-cost-basis", cost.basis))
+        found = [
+            (b"x-gateway-request-id", self.request_id.encode()),
+            *_route_headers(self.route),
+            (b"x-gateway-attempts", b"%d" % self.attempts),
+            (b"x-gateway-cost", cost.text.encode()),
+            (b"x-gateway-currency", _header_text(cost.currency)),
+            (b"x-gateway-cost-basis", cost.basis.encode()),
+        ]
         if self.diagnosis is not None:
-            found.append(("x-gateway-owner", self.diagnosis.owner))
-            found.append(("x-should-retry", "true" if self.diagnosis.retryable else "false"))
-        return [(name, _header_text(value)) for name, value in found]
+            found.append((b"x-gateway-owner", self.diagnosis.owner.encode()))
+            found.append((b"x-should-retry", b"true" if self.diagnosis.retryable else b"false"))
+        return found
 
-    def member(self, images: int | None = None, size: str = "") -> dict[str, Any]:
-        """The ``gateway`` member: all that the headers say, the final cost, what was delivered, and an error's diagnosis."""
+    def member(self, delivery: Delivery | None = None, discrepancies: Sequence[str] = ()) -> dict[str, Any]:
+        """The ``gateway`` member: all that the headers say, the final cost, what was delivered, and an error's diagnosis.
+
+        ``discrepancies``: where the delivery differs from the request, one sentence each.
+        """
         cost = self.cost or nothing(NONE)
         found: dict[str, Any] = {"request_id": self.request_id, "attempts": self.attempts}
         found |= {name.replace("-", "_"): value for name, value in _route_facts(self.route).items()}
         found |= {"cost": None if cost.amount is None else cost.text, "currency": cost.currency, "cost_basis": cost.basis.value}
-        if images is not None:
-            found |= {"images": images, "size": size}
+        if delivery is not None:
+            found |= {"images": delivery.images, "size": delivery.size}
+        if discrepancies:
+            found["discrepancies"] = list(discrepancies)
         if self.diagnosis is not None:
             found |= {
                 "owner": self.diagnosis.owner.value,
@@ -74,6 +86,12 @@ def _route_facts(route: Route | None) -> dict[str, str]:
     return dict(zip(_ROUTE_FACTS, values, strict=True))
 
 
-def _header_text(value: str) -> str:
+@lru_cache(maxsize=ROUTES_KEPT_MAX)
+def _route_headers(route: Route | None) -> tuple[Header, ...]:
+    """The same for every request of a route, so made once."""
+    return tuple((f"x-gateway-{name}".encode(), _header_text(value)) for name, value in _route_facts(route).items())
+
+
+def _header_text(value: str) -> bytes:
     """Header values are ASCII on the wire; owners' names need not be."""
-    return value.encode("ascii", "backslashreplace").decode().replace("\r", " ").replace("\n", " ")
+    return value.encode("ascii", "backslashreplace").replace(b"\r", b" ").replace(b"\n", b" ")

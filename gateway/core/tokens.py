@@ -18,6 +18,17 @@ class Usage:
     image_out: int = 0
     text_out: int = 0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Class by class."""
+        return Usage(
+            self.text_in + other.text_in,
+            self.image_in + other.image_in,
+            self.cached_text_in + other.cached_text_in,
+            self.cached_image_in + other.cached_image_in,
+            self.image_out + other.image_out,
+            self.text_out + other.text_out,
+        )
+
     @property
     def total(self) -> int:
         """All tokens of the response."""

@@ -1,8 +1,9 @@
 """Money around an attempt: a durable ``reserve`` before it, exactly one durable closing entry after it."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,8 @@ from gateway.core.ledger import Attribution, Entry, Kind, closing_kind
 from gateway.core.money import Cost, nothing
 from gateway.core.pricing import Delivery, price
 from gateway.core.routing import Candidate
+from gateway.core.snapshot import Route
+from gateway.core.verification import Discrepancy
 from gateway.engine.call import Call
 from gateway.ports import Ledger, LedgerUnavailable
 
@@ -25,13 +28,11 @@ class Accounting:
     async def reserve(self, call: Call, candidate: Candidate, attempt: int) -> "Booking":
         """Hold the attempt's estimate; returns once that is durable, raises ``LedgerUnavailable``."""
         booking = Booking(self._ledger, self._clock, call, candidate, _attribution(call, candidate, attempt))
-        writing = asyncio.ensure_future(booking.write(Kind.RESERVE, candidate.estimate, images=call.request.n))
         try:
-            await asyncio.shield(writing)
+            await booking.write(Kind.RESERVE, candidate.estimate, images=call.request.n)
         except asyncio.CancelledError:
-            # The entry may be durable already, and nobody else would ever close it.
-            await asyncio.wait({writing})
-            if writing.exception() is None:
+            # The entry is written all the same, and nobody else would ever close it.
+            with suppress(LedgerUnavailable):
                 await booking.abandon()
             raise
         return booking
@@ -49,15 +50,20 @@ class Booking:
     upstream_request_id: str = ""
     _closed: bool = False
 
-    async def settle(self, delivery: Delivery) -> Cost:
-        """Book the delivery at its cost by the contract's price list; durable on return.
+    @property
+    def route(self) -> Route:
+        """The attempt's."""
+        return self._candidate.route
 
-        A size or quality that the answer does not echo is taken to be the one that was asked for.
-        """
-        route, request = self._candidate.route, self._call.request
-        delivery = replace(delivery, size=delivery.size or request.size, quality=delivery.quality or request.quality)
-        cost = price(delivery, route.price_list, route.upstream_model, self._call.received_at.date())
-        await self._close(Outcome.COMPLETED, cost, delivery=delivery)
+    @property
+    def closed(self) -> bool:
+        """Whether the closing entry has been handed to the ledger."""
+        return self._closed
+
+    async def settle(self, delivery: Delivery, found: tuple[Discrepancy, ...]) -> Cost:
+        """Book the delivery at its cost by the contract's price list, with its discrepancies; durable on return."""
+        cost = price(delivery, self.route.price_list, self.route.upstream_model, self._call.received_at.date())
+        await self._close(Outcome.COMPLETED, cost, delivery=delivery, discrepancies=tuple(map(str, found)))
         return cost
 
     async def fail(self, diagnosis: Diagnosis) -> Cost:
@@ -71,7 +77,7 @@ class Booking:
         """Book that nothing was sent."""
         await self._close(Outcome.NOT_SENT, nothing(self._candidate.estimate.currency), owner=Owner.GATEWAY)
 
-    async def write(
+    def write(
         self,
         kind: Kind,
         cost: Cost,
@@ -80,7 +86,8 @@ class Booking:
         delivery: Delivery | None = None,
         outcome: Outcome | None = None,
         owner: str = "",
-    ) -> None:
+        discrepancies: tuple[str, ...] = (),
+    ) -> Awaitable[None]:
         """Append one entry of this attempt."""
         request = self._call.request
         entry = Entry(
@@ -95,8 +102,9 @@ class Booking:
             outcome=outcome,
             owner=owner,
             upstream_request_id=self.upstream_request_id,
+            discrepancies=discrepancies,
         )
-        await self._ledger.append(entry)
+        return self._ledger.append(entry)
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,14 +113,27 @@ class Booking:
         if not self._closed:
             await self._close(Outcome.AMBIGUOUS, self._candidate.estimate, owner=Owner.GATEWAY)
 
-    async def _close(self, outcome: Outcome, cost: Cost, *, delivery: Delivery | None = None, owner: str = "") -> None:
-        """Shielded: a client that leaves or a shutdown must not keep the books from being closed."""
-        images = delivery.images if delivery else 0
-        kind = closing_kind(outcome)
-        writing = asyncio.ensure_future(self.write(kind, cost, images=images, delivery=delivery, outcome=outcome, owner=owner))
+    async def _close(
+        self,
+        outcome: Outcome,
+        cost: Cost,
+        *,
+        delivery: Delivery | None = None,
+        owner: str = "",
+        discrepancies: tuple[str, ...] = (),
+    ) -> None:
+        """A client that leaves or a shutdown ends only the wait: what the ledger has been handed is written."""
         self._closed = True
         try:
-            await asyncio.shield(writing)
+            await self.write(
+                closing_kind(outcome),
+                cost,
+                images=delivery.images if delivery else 0,
+                delivery=delivery,
+                outcome=outcome,
+                owner=owner,
+                discrepancies=discrepancies,
+            )
         except LedgerUnavailable:
             # Leaving the booking tries once more, as ambiguous: an entry that is refused need not leave the attempt open.
             self._closed = False

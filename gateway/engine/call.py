@@ -1,5 +1,6 @@
 """One client call and its client, as the engine sees them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,7 +9,17 @@ from gateway.core.diagnosis import Diagnosis
 from gateway.core.images import ImageRequest
 from gateway.core.money import Cost
 from gateway.core.snapshot import App, Route, Snapshot
-from gateway.relay.request_body import RequestBody
+from gateway.core.tag import Header, Tag
+from gateway.core.verification import Discrepancy
+from gateway.ports import Content
+
+
+class Body(Protocol):
+    """What the caller sent, as it came."""
+
+    def for_upstream(self, model: str) -> bytes | Content:
+        """The body with the upstream's name of the model in the place of the caller's; any number of times."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +31,14 @@ class Call:
     app: App
     snapshot: Snapshot
     request: ImageRequest
-    body: RequestBody
+    body: Body
     tags: tuple[tuple[str, str], ...]
 
 
 class Client(Protocol):
     """Where the answer goes. Writing waits while the client is slow; to one that has left, it does nothing."""
 
-    async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
+    async def start(self, status: int, headers: Sequence[Header]) -> None:
         """Send the answer's head."""
         ...
 
@@ -39,6 +50,10 @@ class Client(Protocol):
         """Send the last part of the body."""
         ...
 
+    async def gone(self) -> None:
+        """Returns once the client has left."""
+        ...
+
 
 @dataclass(slots=True)
 class Progress:
@@ -48,9 +63,14 @@ class Progress:
     route: Route | None = None
     cost: Cost | None = None
     images: int = 0
+    discrepancies: tuple[Discrepancy, ...] = ()
     diagnosis: Diagnosis | None = None
     upstream_wait_s: float = 0.0
     head_sent: bool = False
+
+    def tag(self, request_id: str) -> Tag:
+        """What is known now."""
+        return Tag(request_id, self.attempts, self.route, self.cost, self.diagnosis)
 
 
 @dataclass(frozen=True, slots=True)

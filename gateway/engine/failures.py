@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.core.diagnosis import Facts, Stage, diagnose
+from gateway.core.diagnosis import Facts, Owner, Stage, client_left, diagnose
 from gateway.core.redaction import MASK, redact_foreign
 from gateway.core.snapshot import ProviderSettings
 from gateway.engine.call import Failure
@@ -17,6 +17,9 @@ from gateway.relay.scanner import MalformedAnswer
 ERROR_BYTES_MAX = 64 * 1024
 MESSAGE_CHARS_MAX = 2_000
 _NO_ANSWER = 503
+_CLIENT_CLOSED = 499  # nginx's number for it; it is never sent
+# An error inside a stream has no status of its own. Where nothing has left yet, it gets the one it would have had.
+_STATUSES = {Owner.MODERATION: 400, Owner.REQUEST_SHAPE: 400, Owner.RATE_LIMIT: 429, Owner.ACCOUNT: 429, Owner.VERIFICATION: 403}
 _CATEGORIES_MAX = 20
 _WAIT = re.compile(r"[0-9.]{1,12}|[A-Za-z]{3}, [0-9A-Za-z: -]{1,40}")
 
@@ -33,7 +36,6 @@ def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
 
 async def failure_of_answer(response: UpstreamResponse, provider: ProviderSettings) -> Failure:
     """Read an answer that is not a 200, at most ``ERROR_BYTES_MAX`` of it; its texts are redacted before anyone sees them."""
-    private = (provider.credential.reveal(), provider.organization, provider.project, urlsplit(provider.base_url).netloc)
     body = bytearray()
     try:
         async for chunk in response.chunks():
@@ -48,12 +50,27 @@ async def failure_of_answer(response: UpstreamResponse, provider: ProviderSettin
         for name in ("retry-after", "retry-after-ms")
         if _WAIT.fullmatch(response.headers.get(name, ""))
     )
-    found = _openai_error(bytes(body), private)
+    found = _openai_error(bytes(body), _private(provider))
     if found is None:
         error = _error(f"The provider answered with status {response.status} and no OpenAI error.", "server_error", None)
         return Failure(status, error, diagnose(Facts(Stage.STATUS, response.status)), wait)
     facts = Facts(Stage.STATUS, response.status, _text(found, "type"), _text(found, "code"), _text(found, "message"))
     return Failure(status, found, diagnose(facts), wait)
+
+
+def failure_of_event(event: Mapping[str, Any], provider: ProviderSettings, *, delivering: bool) -> Failure:
+    """The provider's error event in a stream whose head said 200; ``delivering``: after image data."""
+    found = _clean_error(msgspec.json.decode(_without(msgspec.json.encode(event), _private(provider))))
+    if found is None:
+        found = _error("The provider ended the stream with an error.", "server_error", None)
+    facts = Facts(Stage.STATUS, 0, _text(found, "type"), _text(found, "code"), _text(found, "message"), delivering)
+    diagnosis = diagnose(facts)
+    return Failure(_STATUSES.get(diagnosis.owner, _NO_ANSWER), found, diagnosis)
+
+
+def failure_of_departure() -> Failure:
+    """The client has left and wanted nothing to be finished: nobody reads this but the log."""
+    return Failure(_CLIENT_CLOSED, _error("The client left.", "invalid_request_error", "client_left"), client_left())
 
 
 def _openai_error(body: bytes, private: Iterable[str | None]) -> dict[str, object] | None:
@@ -62,12 +79,19 @@ def _openai_error(body: bytes, private: Iterable[str | None]) -> dict[str, objec
         parsed = msgspec.json.decode(_without(body, private))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    error = parsed.get("error") if isinstance(parsed, dict) else None
+    return _clean_error(parsed.get("error") if isinstance(parsed, dict) else None)
+
+
+def _clean_error(error: object) -> dict[str, object] | None:
     if not isinstance(error, dict) or not isinstance(error.get("message"), str):
         return None
     found = {name: _clean(error.get(name)) for name in ("message", "type", "param", "code")}
     details = error.get("moderation_details")
     return found | ({"moderation_details": _details(details)} if isinstance(details, dict) else {})
+
+
+def _private(provider: ProviderSettings) -> tuple[str | None, ...]:
+    return (provider.credential.reveal(), provider.organization, provider.project, urlsplit(provider.base_url).netloc)
 
 
 def _without(body: bytes, private: Iterable[str | None]) -> bytes:

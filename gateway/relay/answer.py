@@ -1,47 +1,195 @@
 """A provider's answer on its way through: read while it passes, closed with the tag's member."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
 
 from gateway.core.images import WORD
+from gateway.core.picture import Picture
 from gateway.core.pricing import Delivery
-from gateway.core.tokens import usage_of
+from gateway.core.tokens import Usage, usage_of
+from gateway.relay.event_stream import ImageStream
+from gateway.relay.picture import picture_of
 from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer
 
+WHOLE_BYTES_MAX = 64 * 1024
+_SPACE = b" \t\r\n"
 
-class ImageAnswer:
-    """The body of a successful Images API response, chunk by chunk."""
 
-    def __init__(self) -> None:
-        self._scanner = EnvelopeScanner()
+class Answer(Protocol):
+    """What the engine needs of an answer, in whichever form it comes."""
 
     def feed(self, chunk: bytes) -> bytes:
         """What of ``chunk`` may go to the client now; raises ``MalformedAnswer``."""
-        return self._scanner.feed(chunk)
+        ...
 
     @property
     def carries_image(self) -> bool:
         """Whether image data has begun to arrive; before that nothing should reach the client."""
-        return self._scanner.image_seen
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether all that was asked for has arrived; only the closing is missing."""
+        ...
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """The provider's own error in the middle of its answer."""
+        ...
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether something of the gateway's own may be written between two parts of the answer."""
+        ...
 
     def delivery(self) -> Delivery:
         """What the complete answer delivered; raises ``MalformedAnswer`` where it holds no usable image (law 9)."""
-        envelope = self._scanner.envelope()
-        data = envelope.get("data")
-        images = sum(_is_image(item) for item in data) if isinstance(data, list) else 0
-        if images == 0:
-            raise MalformedAnswer("the answer holds no image")
-        return Delivery(images, _text(envelope, "size"), _text(envelope, "quality"), usage_of(envelope.get("usage")))
+        ...
+
+    def closing(self, member: Mapping[str, Any] | None) -> bytes:
+        """The end of the answer, with the ``gateway`` member where there is one."""
+        ...
 
 
-def closing(member: Mapping[str, Any] | None) -> bytes:
-    """The end of a JSON object whose closing brace was held back, with the ``gateway`` member where there is one."""
-    return b"}" if member is None else b',"gateway":' + json.dumps(member, separators=(",", ":")).encode() + b"}"
+class ImageAnswer:
+    """The JSON object of an answer that is not streamed.
+
+    One that arrives at once and is small is parsed as it is; any other passes through the scanner.
+    """
+
+    error = None
+    at_boundary = False
+
+    def __init__(self) -> None:
+        self._scanner: EnvelopeScanner | None = None
+        self._whole: dict[str, Any] | None = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        """See ``Answer``."""
+        if self._scanner is None:
+            if len(chunk) <= WHOLE_BYTES_MAX and (end := _end_of_object(chunk)):
+                self._whole = _parsed(chunk)
+                if self._whole is not None:
+                    return chunk[:end]
+            self._scanner = EnvelopeScanner()
+        return self._scanner.feed(chunk)
+
+    @property
+    def carries_image(self) -> bool:
+        """See ``Answer``."""
+        return self._scanner is not None and self._scanner.image_seen
+
+    @property
+    def finished(self) -> bool:
+        """See ``Answer``."""
+        return self._whole is not None or (self._scanner is not None and self._scanner.complete)
+
+    def delivery(self) -> Delivery:
+        """See ``Answer``."""
+        if self._whole is not None:
+            envelope = self._whole
+            texts = [item.get("b64_json") for item in _items(envelope)]
+            pictures = [picture_of(text.encode()) for text in texts if isinstance(text, str)]
+        elif self._scanner is not None:
+            envelope, pictures = self._scanner.envelope(), self._scanner.pictures
+        else:
+            raise MalformedAnswer("the answer has no body")
+        links = sum(map(_is_link, _items(envelope)))
+        return _delivery(pictures, links, envelope, usage_of(envelope.get("usage")))
+
+    def closing(self, member: Mapping[str, Any] | None) -> bytes:
+        """See ``Answer``."""
+        return b"}" if member is None else _member(member)
 
 
-def _is_image(item: object) -> bool:
-    return isinstance(item, dict) and any(isinstance(item.get(name), str) and item[name] for name in ("b64_json", "url"))
+class ImageEvents:
+    """The server-sent events of a streamed answer, of which ``images`` complete images were asked for."""
+
+    def __init__(self, images: int) -> None:
+        self._stream = ImageStream(images)
+        self.feed = self._stream.feed
+
+    @property
+    def carries_image(self) -> bool:
+        """See ``Answer``."""
+        return self._stream.carries_image
+
+    @property
+    def finished(self) -> bool:
+        """See ``Answer``."""
+        return self._stream.finished
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """See ``Answer``."""
+        return self._stream.error
+
+    @property
+    def at_boundary(self) -> bool:
+        """See ``Answer``."""
+        return self._stream.at_boundary
+
+    def delivery(self) -> Delivery:
+        """See ``Answer``. Each event reports the tokens of its own image: their sum is the bill."""
+        events = self._stream.completed
+        if not events:
+            raise MalformedAnswer("the stream ended without a complete image")
+        usages = [usage_of(event.get("usage")) for event in events]
+        known = [usage for usage in usages if usage is not None]
+        total = sum(known[1:], known[0]) if len(known) == len(usages) else None
+        return _delivery(self._stream.pictures, 0, events[-1], total, self._stream.partials)
+
+    def closing(self, member: Mapping[str, Any] | None) -> bytes:
+        """See ``Answer``. Where fewer images came than were asked for, no event is left to carry the member: a comment does."""
+        if self.finished:
+            return (b"}" if member is None else _member(member)) + b"\n\n"
+        return b"" if member is None else b": {" + _member(member)[1:] + b"\n\n"
+
+
+def _end_of_object(chunk: bytes) -> int:
+    """Where the brace stands that may end the object; 0 where none ends the chunk."""
+    body = chunk.rstrip(_SPACE)
+    return len(body) - 1 if body.endswith(b"}") else 0
+
+
+def _parsed(chunk: bytes) -> dict[str, Any] | None:
+    """The whole object; ``None`` where this is not all of it, or where the scanner had better judge it."""
+    try:
+        parsed = msgspec.json.decode(chunk)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _delivery(
+    pictures: Sequence[Picture | None], links: int, envelope: Mapping[str, Any], usage: Usage | None, partials: int = 0
+) -> Delivery:
+    found = tuple(picture for picture in pictures if picture is not None)
+    if not found and not links:
+        raise MalformedAnswer("the answer holds bytes that are no image" if pictures else "the answer holds no image")
+    size = _text(envelope, "size") or _common_size(found)
+    return Delivery(len(found) + links, size, _text(envelope, "quality"), usage, found, partials)
+
+
+def _common_size(pictures: Sequence[Picture]) -> str:
+    """What the images themselves say, where the provider does not and they agree."""
+    sizes = {f"{picture.width}x{picture.height}" for picture in pictures if picture.width is not None}
+    return sizes.pop() if len(sizes) == 1 else ""
+
+
+def _member(member: Mapping[str, Any]) -> bytes:
+    return b',"gateway":' + msgspec.json.encode(member) + b"}"
+
+
+def _items(envelope: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    data = envelope.get("data")
+    return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+
+
+def _is_link(item: Mapping[str, Any]) -> bool:
+    return not item.get("b64_json") and isinstance(item.get("url"), str) and bool(item["url"])
 
 
 def _text(envelope: Mapping[str, Any], name: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-UNDERSTOOD = ("model", "prompt", "n", "size", "quality", "stream")
+UNDERSTOOD = ("model", "prompt", "n", "size", "quality", "output_format", "stream", "partial_images")
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -14,6 +14,9 @@ class MalformedBody(Exception):
 
 class RequestBody:
     """Every member keeps the bytes it came with; of a repeated member the last counts, here and upstream alike."""
+
+    references = 0
+    form = False
 
     def __init__(self, body: bytes) -> None:
         try:
@@ -28,3 +31,6 @@ class RequestBody:
     def for_upstream(self, model: str) -> bytes:
         """The body with the upstream's name of the model in the place of the caller's."""
         return msgspec.json.encode(self._members | {"model": msgspec.Raw(msgspec.json.encode(model))})
+
+    def close(self) -> None:
+        """It keeps nothing outside of memory."""

@@ -4,17 +4,27 @@ The envelope is the object with every long string cut to its first bytes. Inside
 quote and nothing else, so a megabyte of base64 costs about as much as a memory scan, and memory does not depend on it.
 """
 
-import json
+import hashlib
 import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
+
+from gateway.core.picture import Picture
+from gateway.relay.kept_json import name_of, object_of, whole_end
+from gateway.relay.picture import PictureProbe, picture_of
 
 STRING_BYTES_KEPT = 1024
 ENVELOPE_BYTES_MAX = 1024 * 1024
-_BRACKET = re.compile(rb"[{}\[\]]")
 _SPACE = b" \t\r\n"
-_IMAGE_NAME = re.compile(rb'"b64_json"\s*:\s*"$')
-_NAME_BYTES_MAX = 64
-_ITEM_DEPTH = 3  # {"data": [{"b64_json": …
+_QUOTE, _BACKSLASH, _COLON, _BRACE = b'"\\:{'
+_OPENED_BY = {0x7D: 0x7B, 0x5D: 0x5B}
+# Outside of strings: one that is short and without escapes (two groups), the beginning of any other (one), or a bracket.
+_TOKEN = re.compile(rb'"([^"\\]{0,128}+)(")?|[{}\[\]]')
+_OTHER, _SHORT = 1, 2
+_REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_IMAGE = "b64_json"
+_ITEM = b"{[{"  # {"data": [{"b64_json": …
 
 
 class MalformedAnswer(Exception):
@@ -22,129 +32,235 @@ class MalformedAnswer(Exception):
 
 
 class EnvelopeScanner:
-    """Feed it the body in any chunks. ``image_seen`` turns true as soon as a ``b64_json`` outgrows ``STRING_BYTES_KEPT``."""
+    """Feed it the body in any chunks; ``complete`` once the object's closing brace has come.
 
-    def __init__(self) -> None:
-        self.image_seen = False
+    An image is a string that is the ``b64_json`` of an item of a list in the object or, with ``top_level``, of the object
+    itself. ``image_seen`` turns true as soon as one outgrows ``string_bytes_kept``; ``pictures`` tells of each that has
+    ended, in order, what it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        top_level: bool = False,
+        digest: bool = False,
+        string_bytes_kept: int = STRING_BYTES_KEPT,
+        envelope_bytes_max: int = ENVELOPE_BYTES_MAX,
+    ) -> None:
+        self.complete = self.image_seen = False
+        self.pictures: list[Picture | None] = []
+        self._top_level = top_level
+        self._string_bytes_kept, self._envelope_bytes_max = string_bytes_kept, envelope_bytes_max
+        self._hash = hashlib.sha256() if digest else None
+        self._fed_bytes = 0
         self._envelope = bytearray()
-        self._depth = 0
-        self._closed = False
-        self._in_string = False
-        self._string_start = 0
-        self._string_cut = False
-        self._backslashes = 0
+        self._stack = bytearray()  # the brackets that are open
+        self._noted = False  # whether strings matter there: the members of the object itself and of the items of its lists
+        self._name: bytes | None = b""  # the latest where it matters, as it is written; ``None`` where it was cut
+        self._members: list[tuple[bytes | None, tuple[int, int] | None]] = []
+        self._after_colon = False  # whether the last chunk ended in a colon, or in the space behind one
+        # Of the string at hand, where it is not a short one:
+        self._in_string = self._string_cut = self._escaped = self._is_value = False
+        self._string_start = self._kept_start = 0
+        self._probe: PictureProbe | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         """The part of ``chunk`` that may be passed on at once: all but the object's closing brace and what follows it."""
-        position = 0
-        while position < len(chunk):
-            if self._closed:
-                if chunk[position:].strip(_SPACE):
-                    raise MalformedAnswer("there is more after the JSON object")
-                return b""
-            if self._in_string:
-                position = self._read_string(chunk, position)
-            else:
-                quote = chunk.find(b'"', position)
-                end = len(chunk) if quote < 0 else quote
-                closing = self._read_structure(chunk[position:end])
-                if closing is not None:
-                    if chunk[position + closing + 1 :].strip(_SPACE):
-                        raise MalformedAnswer("there is more after the JSON object")
-                    return chunk[: position + closing]
-                position = end
-                if quote >= 0:
-                    self._open_string()
-                    position += 1
-        return chunk
+        if not chunk:
+            return chunk
+        if self.complete:
+            _refuse_more(chunk)
+            return b""
+        position = self._read_string(chunk, 0) if self._in_string else self._resume(chunk)
+        brace = -1 if self._in_string else self._read_structure(chunk, position)
+        if brace < 0:
+            if self._hash is not None:
+                self._hash.update(chunk)
+            self._fed_bytes += len(chunk)
+            return chunk
+        if self._hash is not None:
+            self._hash.update(memoryview(chunk)[: brace + 1])
+        self.complete = True
+        _refuse_more(chunk[brace + 1 :])
+        return chunk[:brace]
 
     def envelope(self) -> dict[str, Any]:
         """The whole object as a parser sees it, long strings cut; raises ``MalformedAnswer`` where it is not complete."""
-        if not self._closed:
+        if not self.complete:
             raise MalformedAnswer("the JSON object is cut short")
         try:
-            parsed = json.loads(self._envelope.decode("utf-8", "replace"))
-        except (ValueError, RecursionError) as error:
-            raise MalformedAnswer("the body is not valid JSON") from error
-        if not isinstance(parsed, dict):
-            raise MalformedAnswer("the body is not a JSON object")
-        return parsed
+            return object_of(self._envelope)
+        except ValueError as error:
+            raise MalformedAnswer(str(error)) from error
 
-    def _is_image(self) -> bool:
-        """Whether the string at hand is the ``b64_json`` of an item of a list in the object."""
-        before = bytes(self._envelope[max(self._string_start - _NAME_BYTES_MAX, 0) : self._string_start])
-        return self._depth == _ITEM_DEPTH and _IMAGE_NAME.search(before) is not None
+    @property
+    def sha256(self) -> str | None:
+        """Of the bytes up to the closing brace, which is included, in hexadecimal; ``None`` before it, or if not asked for."""
+        return self._hash.hexdigest() if self._hash is not None and self.complete else None
 
-    def _open_string(self) -> None:
-        if self._depth == 0:
-            raise MalformedAnswer("the body is not a JSON object")
-        self._keep(b'"')
-        self._in_string, self._string_start = True, len(self._envelope)
-        self._string_cut, self._backslashes = False, 0
+    @property
+    def names(self) -> frozenset[str]:
+        """Of the object's own members, so far. A name that outgrows ``string_bytes_kept`` is left out, here and below."""
+        return frozenset(name for name, _ in self._named_members())
 
-    def _read_string(self, chunk: bytes, position: int) -> int:
-        """Read on from ``position`` inside a string; returns where the string or the chunk ends."""
-        start = position
-        while True:
-            quote = chunk.find(b'"', position)
-            end = len(chunk) if quote < 0 else quote
-            escaped = self._ends_escaped(chunk, start, end)
-            if quote < 0 or not escaped:
+    @property
+    def repeated(self) -> frozenset[str]:
+        """Which of the object's own members came more than once, whatever their values."""
+        times = Counter(name for name, _ in self._named_members())
+        return frozenset(name for name in times if times[name] > 1)
+
+    @property
+    def spans(self) -> dict[str, tuple[int, int]]:
+        """Where the values are that are strings, quotes included, in bytes from the first one fed; only the object's own.
+
+        Of a repeated member the last counts.
+        """
+        return {name: span for name, span in dict(self._named_members()).items() if span is not None}
+
+    def _named_members(self) -> Iterator[tuple[str, tuple[int, int] | None]]:
+        for written, span in self._members:
+            name = None if written is None else name_of(written)
+            if name is not None:
+                yield name, span
+
+    def _resume(self, chunk: bytes) -> int:
+        """Begin a chunk between strings: past the space before the object, or into a string whose colon came before."""
+        first = len(chunk) - len(chunk.lstrip(_SPACE)) if self._after_colon or not self._stack else 0
+        if not self._stack:
+            if first < len(chunk) and chunk[first] != _BRACE:
+                raise MalformedAnswer("the body is not a JSON object")
+            return first
+        if not self._after_colon or first == len(chunk) or chunk[first] != _QUOTE:
+            return 0
+        self._keep(chunk[: first + 1])
+        return self._open_string(chunk, first + 1, is_value=True)
+
+    def _read_structure(self, chunk: bytes, position: int) -> int:
+        """Read on between strings, over short ones and into others; returns where the object's closing brace is, or -1."""
+        stack, kept_from, fed_bytes = self._stack, position, self._fed_bytes
+        while not self._in_string:
+            for token in _TOKEN.finditer(chunk, position):
+                kind = token.lastindex
+                if kind == _SHORT:
+                    if self._noted:
+                        start, end = token.span()
+                        self._note(token[1], fed_bytes + start, fed_bytes + end, _is_value(chunk, start))
+                elif kind == _OTHER:
+                    start = token.start() + 1
+                    self._keep(chunk[kept_from:start])
+                    kept_from = position = self._open_string(chunk, start, is_value=_is_value(chunk, start - 1))
+                    break
+                else:
+                    if (byte := chunk[token.start()]) not in _OPENED_BY:
+                        stack.append(byte)
+                    elif stack.pop() != _OPENED_BY[byte]:
+                        raise MalformedAnswer("the body is not valid JSON")
+                    elif not stack:
+                        self._keep(chunk[kept_from : token.end()])
+                        return token.start()
+                    depth = len(stack)
+                    self._noted = depth == 1 or (depth == 3 and stack == _ITEM)
+            else:
+                self._keep(chunk[kept_from:])
+                if rest := chunk[position:].rstrip(_SPACE):
+                    self._after_colon = rest.endswith(b":")
                 break
-            position = quote + 1
-        self._keep_string(chunk, start, end)
-        if quote < 0:
-            self._backslashes = int(escaped)
+        return -1
+
+    def _open_string(self, chunk: bytes, position: int, *, is_value: bool) -> int:
+        """Read a string of which only the opening quote was read; returns what ``_read_string`` does."""
+        self._in_string, self._is_value = True, is_value
+        self._string_cut = self._escaped = self._after_colon = False
+        self._string_start, self._kept_start = self._fed_bytes + position - 1, len(self._envelope)
+        if is_value and self._is_image():
+            self._probe = PictureProbe()
+        return self._read_string(chunk, position)
+
+    def _read_string(self, chunk: bytes, start: int) -> int:
+        """Read on inside a string; returns the place behind its closing quote, or the end of the chunk."""
+        position = start + self._escaped
+        self._escaped = False
+        end = chunk.find(b'"', position)
+        closed = end >= 0
+        if not closed:
+            end = len(chunk)
+        if end > position and chunk[end - 1] == _BACKSLASH:
+            end = _past_escapes(chunk, position)
+            closed = end < len(chunk) and chunk[end] == _QUOTE
+            if not closed:
+                self._escaped = end < len(chunk)
+                end = len(chunk)
+        if self._probe is not None and not self._probe.done:
+            self._probe.feed(chunk, start, end)
+        if not self._string_cut:
+            self._keep_string(chunk, start, end)
+        if not closed:
             return end
-        self._close_string()
+        self._close_string(self._fed_bytes + end + 1)
         return end + 1
 
-    def _ends_escaped(self, chunk: bytes, start: int, end: int) -> bool:
-        """Whether the byte at ``end`` is escaped: an odd run of backslashes stands before it, here and in the last chunk."""
-        before = end
-        while before > start and chunk[before - 1] == 0x5C:
-            before -= 1
-        run = end - before + (self._backslashes if before == start else 0)
-        return run % 2 == 1
-
     def _keep_string(self, chunk: bytes, start: int, end: int) -> None:
-        room = STRING_BYTES_KEPT - (len(self._envelope) - self._string_start)
+        room = self._string_bytes_kept - (len(self._envelope) - self._kept_start)
         if end - start > room:
             self._string_cut = True
-            self.image_seen = self.image_seen or self._is_image()
-            end = start + max(room, 0)
+            self.image_seen = self.image_seen or self._probe is not None
+            end = start + room
         self._keep(chunk[start:end])
 
-    def _close_string(self) -> None:
-        """Close the kept copy, without an escape sequence that the cut may have halved."""
-        self._in_string = False
+    def _close_string(self, end: int) -> None:
+        """``end``: where the string ends in all that was fed."""
+        written = None
         if self._string_cut:
-            tail = self._envelope.rfind(b"\\", len(self._envelope) - len(r"\u0000"))
-            if tail >= self._string_start:
-                while tail > self._string_start and self._envelope[tail - 1] == 0x5C:
-                    tail -= 1
-                del self._envelope[tail:]
+            del self._envelope[whole_end(self._envelope, self._kept_start) :]
+        else:
+            written = bytes(self._envelope[self._kept_start :])
         self._keep(b'"')
+        self._in_string = False
+        if self._noted:
+            self._note(written, self._string_start, end, self._is_value)
+        self._probe = None
 
-    def _read_structure(self, part: bytes) -> int | None:
-        """Keep what lies between strings; returns the index of the brace that closes the object, if it is here."""
-        if not self._envelope:
-            part_text = part.lstrip(_SPACE)
-            if part_text and not part_text.startswith(b"{"):
-                raise MalformedAnswer("the body is not a JSON object")
-        for found in _BRACKET.finditer(part):
-            if found[0] in b"{[":
-                self._depth += 1
-            else:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._keep(part[: found.end()])
-                    self._closed = True
-                    return found.start()
-        self._keep(part if self._envelope else part.lstrip(_SPACE))
-        return None
+    def _note(self, written: bytes | None, start: int, end: int, is_value: bool) -> None:
+        """Take note of a string that matters; ``written`` is ``None`` where it was cut."""
+        own = len(self._stack) == 1
+        if not is_value:
+            self._name = written
+            if own:
+                self._members.append((written, None))
+            return
+        if own and self._members:
+            self._members[-1] = (self._name, (start, end))
+        if self._probe is not None:
+            self.pictures.append(self._probe.picture())
+        elif written is not None and self._is_image():
+            self.pictures.append(picture_of(written))
+
+    def _is_image(self) -> bool:
+        """Whether the value at hand is where an image belongs."""
+        if not self._noted or not (self._top_level or len(self._stack) == len(_ITEM)):
+            return False
+        return self._name is not None and name_of(self._name) == _IMAGE
 
     def _keep(self, part: bytes) -> None:
-        if len(self._envelope) + len(part) > ENVELOPE_BYTES_MAX:
-            raise MalformedAnswer(f"the JSON around the images exceeds {ENVELOPE_BYTES_MAX} bytes")
+        if len(self._envelope) + len(part) > self._envelope_bytes_max:
+            raise MalformedAnswer(f"the JSON around the images exceeds {self._envelope_bytes_max} bytes")
         self._envelope += part
+
+
+def _refuse_more(chunk: bytes) -> None:
+    if chunk.strip(_SPACE):
+        raise MalformedAnswer("there is more after the JSON object")
+
+
+def _is_value(chunk: bytes, start: int) -> bool:
+    """Whether the string that begins at ``start`` stands behind a colon, which is in the same chunk."""
+    before = start - 1
+    while before >= 0 and chunk[before] in _SPACE:
+        before -= 1
+    return before >= 0 and chunk[before] == _COLON
+
+
+def _past_escapes(chunk: bytes, position: int) -> int:
+    """Where the string ends that goes on at ``position``: at its quote, at an escape that is cut off, or with the chunk."""
+    found = _REST_OF_STRING.match(chunk, position)
+    return position if found is None else found.end()

@@ -2,8 +2,7 @@
 
 import hashlib
 import hmac
-
-from starlette.datastructures import Headers
+from collections.abc import Mapping
 
 from gateway.core.diagnosis import Owner, Refusal
 from gateway.core.snapshot import App, Snapshot
@@ -11,9 +10,9 @@ from gateway.core.snapshot import App, Snapshot
 _NO_DIGEST = "0" * 64
 
 
-def authenticate(headers: Headers, snapshot: Snapshot) -> App:
+def authenticate(head: Mapping[str, str], snapshot: Snapshot) -> App:
     """The app whose key the request bears; raises ``Refusal`` (401). A miss takes the same steps as a hit."""
-    scheme, _, key = headers.get("authorization", "").partition(" ")
+    scheme, _, key = head.get("authorization", "").partition(" ")
     digest = hashlib.sha256(key.strip().encode()).hexdigest()
     app = snapshot.apps.get(digest)
     stored = _NO_DIGEST if app is None else next(known for known in app.key_hashes if known == digest)

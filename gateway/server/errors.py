@@ -13,7 +13,8 @@ from gateway.engine.call import Failure
 def error_answer(failure: Failure, tag: Tag, *, tag_body: bool = True) -> Response:
     """Status, OpenAI's ``error`` member, the ``gateway`` member where the app wants it, and the headers."""
     body: dict[str, Any] = {"error": failure.error} | ({"gateway": tag.member()} if tag_body else {})
-    return Response(json.dumps(body), failure.status, dict([*tag.headers(), *failure.retry_after]), "application/json")
+    headers = {name.decode(): value.decode() for name, value in tag.headers()} | dict(failure.retry_after)
+    return Response(json.dumps(body), failure.status, headers, "application/json")
 
 
 def failure_of_refusal(refusal: Refusal) -> Failure:

@@ -1,51 +1,91 @@
-"""``POST /v1/images/generations``: read, ask the engine, send. A plain ASGI endpoint, because every request passes here."""
+"""An endpoint of the Images API: read, ask the engine, send. Plain ASGI, because every request passes here."""
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
+from typing import Any, Protocol
 
 import structlog
-from starlette.datastructures import Headers
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from gateway.core.diagnosis import Refusal, shape_refusal
+from gateway.config.settings import ServerSettings
+from gateway.core.diagnosis import Refusal
 from gateway.core.free_tags import HEADER, parse_tags
-from gateway.core.images import parse
+from gateway.core.images import Operation, parse
 from gateway.core.snapshot import Snapshot
-from gateway.engine.call import Call
+from gateway.engine.admission import Admission, Lease
+from gateway.engine.call import Body, Call
 from gateway.engine.dispatch import Dispatcher
 from gateway.ports import LedgerUnavailable
-from gateway.relay.request_body import MalformedBody, RequestBody
 from gateway.server.auth import authenticate
+from gateway.server.bodies import BodyLimits, JsonReader
+from gateway.server.client import AsgiClient
 from gateway.server.errors import failure_of_refusal, ledger_unavailable
+from gateway.server.head import head_of
 from gateway.server.record import Record, record_of
+from gateway.server.uploads import SpoolSettings, UploadReader
 
-PATH = "/v1/images/generations"
+OPERATIONS = {
+    "/v1/images/generations": Operation.GENERATION,
+    "/v1/images/edits": Operation.EDIT,
+    "/v1/images/variations": Operation.VARIATION,
+}
 _log = structlog.get_logger("gateway.ledger")
 
 
-@dataclass(frozen=True, slots=True)
-class BodyLimits:
-    """How large a request's JSON may be, and how long it may take to arrive."""
+class Submission(Body, Protocol):
+    """A body that has been read."""
 
-    bytes_max: int
-    wait_s_max: float
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """JSON values, or texts where it is a form."""
+        ...
+
+    @property
+    def references(self) -> int:
+        """How many images came along."""
+        ...
+
+    @property
+    def form(self) -> bool:
+        """Whether it is a multipart form."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it keeps outside of memory."""
+        ...
 
 
-class Generations:
-    """The endpoint."""
+Read = Callable[[Receive, Mapping[str, str], Lease], Awaitable[Submission]]
 
-    def __init__(self, dispatcher: Dispatcher, snapshot: Snapshot, limits: BodyLimits, clock: Callable[[], datetime]) -> None:
-        self._dispatcher, self._snapshot, self._limits, self._clock = dispatcher, snapshot, limits, clock
+
+class ImageEndpoint:
+    """One operation. ``read`` knows the forms its body may have; a client that stands still for ``stall_s_max`` is cut off."""
+
+    def __init__(
+        self,
+        path: str,
+        read: Read,
+        *,
+        dispatcher: Dispatcher,
+        snapshot: Snapshot,
+        admission: Admission,
+        clock: Callable[[], datetime],
+        stall_s_max: float,
+    ) -> None:
+        self._path, self._operation, self._read = path, OPERATIONS[path], read
+        self._dispatcher, self._snapshot, self._admission, self._clock = dispatcher, snapshot, admission, clock
+        self._stall_s_max = stall_s_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its head to the last byte of its answer."""
         record = record_of(scope)
-        record.path = PATH
+        record.path = self._path
         try:
-            call = await self._read(scope, receive, record)
-            failure = await self._dispatcher.serve(call, _Client(send), record.progress)
+            with ExitStack() as held:
+                call = await self._call(scope, receive, record, held)
+                client = AsgiClient(scope, receive, send, self._stall_s_max)
+                failure = await self._dispatcher.serve(call, client, record.progress)
         except Refusal as refusal:
             failure = failure_of_refusal(refusal)
         except LedgerUnavailable as unavailable:
@@ -56,74 +96,42 @@ class Generations:
             if not record.progress.head_sent:
                 await answer(scope, receive, send)
 
-    async def _read(self, scope: Scope, receive: Receive, record: Record) -> Call:
-        headers = Headers(scope=scope)
-        app = authenticate(headers, self._snapshot)
+    async def _call(self, scope: Scope, receive: Receive, record: Record, held: ExitStack) -> Call:
+        """What came in; ``held`` gives back its room, and what it keeps on disk."""
+        head = head_of(scope)
+        app = authenticate(head, self._snapshot)
         record.app, record.tag_body = app.id, app.tag_body
-        tags = parse_tags(headers.get(HEADER, ""), app.tags)
-        body = _json_body(await _read_body(receive, headers, self._limits), headers)
-        request = parse(body.fields)
+        tags = parse_tags(head.get(HEADER, ""), app.tags)
+        lease = held.enter_context(self._admission.enter())
+        body = await self._read(receive, head, lease)
+        held.callback(body.close)
+        request = parse(self._operation, body.fields, body.references, form=body.form)
         model = self._snapshot.models.get(request.model)
         record.model = model.name if model else "other"
         return Call(record.request_id, self._clock(), app, self._snapshot, request, body, tags)
 
 
-class _Client:
-    """``engine.Client`` over ASGI. An answer that is started and never finished makes the server break the connection off."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
-
-    async def write(self, chunk: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-
-    async def finish(self, chunk: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
-
-
-async def _read_body(receive: Receive, headers: Headers, limits: BodyLimits) -> bytes:
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limits.bytes_max:
-        raise _too_large(limits.bytes_max)
-    try:
-        async with asyncio.timeout(limits.wait_s_max):
-            return await _collect(receive, limits.bytes_max)
-    except TimeoutError:
-        message = f"The body did not arrive within {limits.wait_s_max:g} s. Send it at once."
-        raise shape_refusal("request_timeout", message, status=408) from None
-
-
-async def _collect(receive: Receive, bytes_max: int) -> bytes:
-    body = bytearray()
-    more = True
-    while more:
-        message: Message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _unreadable("The request ended before its body did. Send the whole body.")
-        body += message.get("body", b"")
-        if len(body) > bytes_max:
-            raise _too_large(bytes_max)
-        more = message.get("more_body", False)
-    return bytes(body)
-
-
-def _json_body(body: bytes, headers: Headers) -> RequestBody:
-    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise _unreadable(f"Unsupported content type '{kind[:80]}'. Send JSON with 'Content-Type: application/json'.")
-    try:
-        return RequestBody(body)
-    except MalformedBody as error:
-        raise _unreadable(f"We could not parse the JSON body of your request: {error}. Send one JSON object.") from error
-
-
-def _too_large(bytes_max: int) -> Refusal:
-    return shape_refusal("request_too_large", f"The body exceeds {bytes_max} bytes. Send a shorter one.", status=413)
-
-
-def _unreadable(message: str) -> Refusal:
-    return shape_refusal("invalid_body", message)
+def image_endpoints(
+    settings: ServerSettings, snapshot: Snapshot, dispatcher: Dispatcher, admission: Admission, clock: Callable[[], datetime]
+) -> dict[str, ImageEndpoint]:
+    """All operations by path. A generation is small JSON; the others bring images along."""
+    small = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max))
+    large = BodyLimits(settings.upload_bytes_max, settings.upload_wait_s_max)
+    spool = SpoolSettings(settings.spool_folder, settings.spool_memory_bytes_max)
+    readers: dict[Operation, Read] = {
+        Operation.GENERATION: small,
+        Operation.EDIT: UploadReader(large, spool, takes_json=True),
+        Operation.VARIATION: UploadReader(large, spool, takes_json=False),
+    }
+    return {
+        path: ImageEndpoint(
+            path,
+            readers[operation],
+            dispatcher=dispatcher,
+            snapshot=snapshot,
+            admission=admission,
+            clock=clock,
+            stall_s_max=settings.client_stall_s_max,
+        )
+        for path, operation in OPERATIONS.items()
+    }

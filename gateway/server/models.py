@@ -10,6 +10,7 @@ from gateway.core.diagnosis import shape_refusal
 from gateway.core.routing import models_for
 from gateway.core.snapshot import App, Model, Snapshot
 from gateway.server.auth import authenticate
+from gateway.server.head import head_of
 from gateway.server.record import record_of
 
 PATH = "/v1/models"
@@ -22,7 +23,7 @@ def models_router(snapshot: Snapshot) -> APIRouter:
     def caller(request: Request) -> App:
         record = record_of(request.scope)
         record.path = PATH
-        app = authenticate(request.headers, snapshot)
+        app = authenticate(head_of(request.scope), snapshot)
         record.app = app.id
         return app
 

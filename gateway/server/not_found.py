@@ -8,19 +8,22 @@ from starlette.responses import Response
 
 from gateway.core.diagnosis import Refusal, shape_refusal
 from gateway.server.errors import failure_of_refusal
-from gateway.server.images import PATH as GENERATIONS
+from gateway.server.images import OPERATIONS
 from gateway.server.models import PATH as MODELS
 from gateway.server.record import record_of
 
-_NOT_YET = ("/v1/images/edits", "/v1/images/variations", "/v1/responses")
-METHOD_OF = {GENERATIONS: "POST", MODELS: "GET"}
+_NOT_YET = ("/v1/responses",)
+METHOD_OF = {**dict.fromkeys(OPERATIONS, "POST"), MODELS: "GET"}
 
 
 async def not_found(request: Request, error: Exception) -> Response:
     """The handler of Starlette's 404 and 405."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     refusal = _refusal(request.method, request.scope["path"], status)
-    return record_of(request.scope).error_answer(failure_of_refusal(refusal))
+    answer = record_of(request.scope).error_answer(failure_of_refusal(refusal))
+    if status == 405:
+        answer.headers["allow"] = METHOD_OF.get(request.scope["path"], "GET")
+    return answer
 
 
 def _refusal(method: str, path: str, status: int) -> Refusal:

@@ -1,8 +1,9 @@
 """What is written down about a request while it runs: one log line, its metrics, and the headers of whatever answers it."""
 
 import asyncio
-import secrets
+import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -11,12 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.core.diagnosis import Outcome
 from gateway.core.money import Basis
-from gateway.core.tag import NONE, Tag
+from gateway.core.tag import NONE, Header, Tag
 from gateway.engine.call import Failure, Progress
+from gateway.listener import CONNECTION
 from gateway.server.errors import error_answer, gateway_fault, gateway_stopped
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.request_log import RequestLog
 
 _KEY = "gateway.record"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = structlog.get_logger("gateway.request")
 
 
@@ -37,8 +41,7 @@ class Record:
 
     def tag(self) -> Tag:
         """What is known of the request now."""
-        progress = self.progress
-        return Tag(self.request_id, progress.attempts, progress.route, progress.cost, progress.diagnosis)
+        return self.progress.tag(self.request_id)
 
     def error_answer(self, failure: Failure) -> Response:
         """The answer that tells of the failure; from now on the record knows whose it is."""
@@ -55,8 +58,8 @@ def record_of(scope: Scope) -> Record:
 class Recorded:
     """Plain ASGI middleware: opens the record, completes the headers, guards against faults, writes log line and metrics."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog) -> None:
+        self._app, self._metrics, self._log = app, metrics, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, recorded."""
@@ -69,9 +72,11 @@ class Recorded:
             if message["type"] == "http.response.start":
                 record.status, record.head_s = message["status"], time.perf_counter() - record.begun_s
                 message["headers"] = _completed(message["headers"], record)
-            elif not message.get("more_body", False):
-                record.complete = True
+                await send(message)
+                return
             await send(message)
+            if not message.get("more_body", False):
+                record.complete = not scope["state"][CONNECTION].left
 
         self._metrics.in_flight.inc()
         try:
@@ -93,60 +98,68 @@ class Recorded:
         progress, metrics = record.progress, self._metrics
         contract = progress.route.contract.id if progress.route else NONE
         owner = progress.diagnosis.owner.value if progress.diagnosis else NONE
-        metrics.requests.labels(record.path, record.app, contract, record.status, owner).inc()
-        metrics.duration.labels(record.path, contract).observe(total_s)
-        metrics.overhead.labels(record.path).observe(max(record.head_s - progress.upstream_wait_s, 0.0))
+        metrics.of(metrics.requests, record.path, record.app, contract, str(record.status), owner).inc()
+        metrics.of(metrics.duration, record.path, contract).observe(total_s)
+        metrics.of(metrics.overhead, record.path).observe(max(record.head_s - progress.upstream_wait_s, 0.0))
         if progress.route is not None:
-            self._write_attempt(record, contract, owner)
-        if record.path == "health":
-            return
-        cost = progress.cost
-        _log.info(
-            "request",
-            request_id=record.request_id,
-            method=method,
-            path=record.path,
-            status=record.status,
-            complete=record.complete,
-            app=record.app,
-            model=record.model,
-            contract=progress.route.contract.reference if progress.route else NONE,
-            route=progress.route.id if progress.route else NONE,
-            attempts=progress.attempts,
-            images=progress.images,
-            cost=cost.text if cost else None,
-            currency=cost.currency if cost else None,
-            cost_basis=cost.basis.value if cost else None,
-            owner=owner,
-            rule=progress.diagnosis.rule if progress.diagnosis else None,
-            duration_ms=round(total_s * 1000, 1),
-            upstream_ms=round(progress.upstream_wait_s * 1000, 1),
-        )
+            self._count_attempt(record, contract, owner)
+        if record.path != "health":
+            self._log.write(_line(record, method, owner, total_s))
 
-    def _write_attempt(self, record: Record, contract: str, owner: str) -> None:
+    def _count_attempt(self, record: Record, contract: str, owner: str) -> None:
         progress, metrics = record.progress, self._metrics
         outcome = progress.diagnosis.outcome if progress.diagnosis else Outcome.COMPLETED
-        metrics.attempts.labels(contract, outcome, owner).inc()
+        metrics.of(metrics.attempts, contract, outcome.value, owner).inc()
         if outcome is not Outcome.COMPLETED or progress.cost is None:
             return
-        metrics.images.labels(contract, record.model, record.app).inc(progress.images)
+        metrics.of(metrics.images, contract, record.model, record.app).inc(progress.images)
+        for found in progress.discrepancies:
+            metrics.of(metrics.discrepancies, contract, record.model, found.aspect.value).inc()
         if progress.cost.basis is Basis.UNKNOWN:
-            metrics.unknown_costs.labels(contract, record.model).inc()
+            metrics.of(metrics.unknown_costs, contract, record.model).inc()
             _log.warning("unknown cost", request_id=record.request_id, contract=contract, model=record.model)
         elif progress.cost.amount is not None:
-            metrics.cost.labels(contract, record.app, progress.cost.currency).inc(float(progress.cost.amount))
+            metrics.of(metrics.cost, contract, record.app, progress.cost.currency).inc(float(progress.cost.amount))
+
+
+def _line(record: Record, method: str, owner: str, total_s: float) -> dict[str, object]:
+    """What the log says of a request."""
+    progress = record.progress
+    cost = progress.cost
+    return {
+        "request_id": record.request_id,
+        "method": method if method in _METHODS else "other",
+        "path": record.path,
+        "status": record.status,
+        "complete": record.complete,
+        "app": record.app,
+        "model": record.model,
+        "contract": progress.route.contract.reference if progress.route else NONE,
+        "route": progress.route.id if progress.route else NONE,
+        "attempts": progress.attempts,
+        "images": progress.images,
+        "discrepancies": [str(found) for found in progress.discrepancies],
+        "cost": cost.text if cost else None,
+        "currency": cost.currency if cost else None,
+        "cost_basis": cost.basis.value if cost else None,
+        "owner": owner,
+        "rule": progress.diagnosis.rule if progress.diagnosis else None,
+        "duration_ms": round(total_s * 1000, 1),
+        "upstream_ms": round(progress.upstream_wait_s * 1000, 1),
+    }
 
 
 def _new_id() -> str:
     """Beginning with the time, so that the ledger's indexes grow at their end; 80 random bits keep it from being guessed."""
-    return f"gw_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return f"gw_{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
-def _completed(headers: list[tuple[bytes, bytes]], record: Record) -> list[tuple[bytes, bytes]]:
+def _completed(headers: Sequence[Header], record: Record) -> list[Header]:
     """Every answer bears the tag's headers, the id under the name that SDKs look for, and where the time went."""
-    names = {name for name, _ in headers}
-    if b"x-gateway-request-id" not in names:
-        headers = [*headers, *((name.encode(), value.encode()) for name, value in record.tag().headers())]
+    completed = list(headers)
+    if all(name != b"x-gateway-request-id" for name, _ in headers):
+        completed += record.tag().headers()
     wait_ms = record.progress.upstream_wait_s * 1000
-    timing = f"gateway;dur={record.head_s * 1000 - wait_ms:.1f}, upstream;dur={wait_ms:.1f}"
-    return [*headers, (b"x-request-id", record.request_id.encode()), (b"server-timing", timing.encode())]
+    timing = b"gateway;dur=%.1f, upstream;dur=%.1f" % (record.head_s * 1000 - wait_ms, wait_ms)
+    completed += ((b"x-request-id", record.request_id.encode()), (b"server-timing", timing))
+    return completed

@@ -2,24 +2,29 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Condition, Thread
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from gateway.ports import LedgerUnavailable
+from gateway.stores.ledger_rows import Row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """What one caller wants written, all or nothing. ``rows`` are JSON arrays; ``submitted_s`` is monotonic."""
+    """What one caller wants written, all or nothing. ``submitted_s`` is monotonic."""
 
-    rows: tuple[bytes, ...]
+    rows: tuple[Row, ...]
     loop: asyncio.AbstractEventLoop
     written: asyncio.Future[None]
     submitted_s: float
 
+
+# While callers come together, the writer lets more of them arrive: what a commit costs is then shared by many. A caller that
+# comes alone never waits.
+GATHER_S = 0.001
 
 # Makes a group durable and says for each batch, in order, why it was refused; ``None`` where it was written.
 Commit = Callable[[Sequence[Batch]], Sequence[str | None]]
@@ -28,16 +33,15 @@ Commit = Callable[[Sequence[Batch]], Sequence[str | None]]
 class GroupWriter:
     """Hands groups of batches to ``commit`` in a thread of its own and wakes each caller once its batch is durable.
 
-    At most ``queue_entries_max`` entries wait; the group being written comes on top.
+    At most ``queue_batches_max`` batches wait; the group being written comes on top.
     """
 
-    def __init__(self, commit: Commit, queue_entries_max: int) -> None:
-        self._commit, self._queue_entries_max = commit, queue_entries_max
-        self._changed = Condition()
-        self._queue: deque[Batch] = deque()
-        self._queue_entries = 0
+    def __init__(self, commit: Commit, queue_batches_max: int) -> None:
+        self._commit, self._queue_batches_max = commit, queue_batches_max
+        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._writing_since_s: float | None = None
         self._stopping = False
+        self._crowded = False
         self.failing = False
         self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
 
@@ -45,43 +49,34 @@ class GroupWriter:
         """Begin to write."""
         self._thread.start()
 
-    async def write(self, rows: tuple[bytes, ...], *, bounded: bool) -> None:
-        """Returns once the rows are durable; raises ``LedgerUnavailable`` where they are refused or the queue is full.
+    def write(self, rows: tuple[Row, ...], *, bounded: bool) -> asyncio.Future[None]:
+        """Queue the rows; the future is done once they are durable. Raises ``LedgerUnavailable`` where the queue is full.
 
-        What is not ``bounded`` finds room in a full queue.
-
-        A caller that is cancelled while it waits does not take its rows back.
+        What is not ``bounded`` finds room in a full queue. Cancelling the future does not take the rows back.
         """
+        if self._stopping:
+            raise LedgerUnavailable("The ledger is closed: the gateway is shutting down. Send the request to another one.")
+        if bounded and (waiting := self._queue.qsize()) >= self._queue_batches_max:
+            raise LedgerUnavailable(
+                f"The ledger's queue is full ({waiting} of {self._queue_batches_max} entries wait): "
+                "the disk is slower than the requests come. Try again later."
+            )
         loop = asyncio.get_running_loop()
         batch = Batch(rows, loop, loop.create_future(), time.monotonic())
-        with self._changed:
-            if self._stopping:
-                raise LedgerUnavailable("The ledger is closed: the gateway is shutting down. Send the request to another one.")
-            if bounded and self._queue_entries + len(rows) > self._queue_entries_max:
-                raise LedgerUnavailable(
-                    f"The ledger's queue is full ({self._queue_entries} of {self._queue_entries_max} entries wait): "
-                    "the disk is slower than the requests come. Try again later."
-                )
-            self._queue.append(batch)
-            self._queue_entries += len(rows)
-            self._changed.notify()
-        await batch.written
+        self._queue.put(batch)
+        return batch.written
 
     def stop(self) -> None:
         """Write what waits, then end the thread."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        self._stopping = True
+        self._queue.put(None)
         self._thread.join()
 
     @property
     def lag_s(self) -> float:
-        """Age of the oldest entry that is not durable yet; 0 when none waits."""
-        with self._changed:
-            oldest_s = self._writing_since_s
-            if oldest_s is None and self._queue:
-                oldest_s = self._queue[0].submitted_s
-        return 0.0 if oldest_s is None else time.monotonic() - oldest_s
+        """Age of the oldest entry that is being written, and so not durable yet; 0 when none is."""
+        since_s = self._writing_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     def _run(self) -> None:
         while group := self._next_group():
@@ -91,20 +86,24 @@ class GroupWriter:
                 # Nobody else would tell the callers, and the next group may be fine.
                 refusals = [f"The ledger failed: {type(error).__name__}: {error}. Report the defect."] * len(group)
             self.failing = all(refusals)
-            with self._changed:
-                self._writing_since_s = None
+            self._writing_since_s = None
             _wake(group, refusals)
 
     def _next_group(self) -> list[Batch]:
         """All that wait, as soon as any does; empty once the writer is stopped and nothing waits."""
-        with self._changed:
-            while not self._queue and not self._stopping:
-                self._changed.wait()
-            group = list(self._queue)
-            self._queue.clear()
-            self._queue_entries = 0
-            self._writing_since_s = group[0].submitted_s if group else None
-            return group
+        group: list[Batch] = []
+        batch = self._queue.get()
+        if self._crowded:
+            time.sleep(GATHER_S)
+        with suppress(Empty):
+            while batch is not None:
+                group.append(batch)
+                batch = self._queue.get_nowait()
+            # The end was asked for: it is found again once this group is written.
+            self._queue.put(None)
+        self._writing_since_s = group[0].submitted_s if group else None
+        self._crowded = len(group) > 1
+        return group
 
 
 def _wake(group: Sequence[Batch], refusals: Sequence[str | None]) -> None:

@@ -56,6 +56,7 @@ def row_of(entry: Entry) -> Row:
         None if entry.outcome is None else entry.outcome.value,
         entry.owner,
         entry.upstream_request_id,
+        json.dumps(entry.discrepancies, ensure_ascii=False) if entry.discrepancies else "[]",
     )
 
 
@@ -92,6 +93,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
         outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
         owner=row["owner"],
         upstream_request_id=row["upstream_request_id"],
+        discrepancies=tuple(json.loads(row["discrepancies"])),
     )
 
 

@@ -6,13 +6,16 @@ from pathlib import Path
 from gateway.ports import LedgerUnavailable
 from gateway.stores.statements import statement
 
-VERSION = 1
+VERSION = 2
 _SQLITE_OLDEST = (3, 37, 0)  # the first with STRICT tables
-_CREATE = f"BEGIN IMMEDIATE;\n{statement('schema')}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
+_TRANSACTION = "BEGIN IMMEDIATE;\n{change};\nPRAGMA user_version = {version};\nCOMMIT;"
+_CREATE = _TRANSACTION.format(change=statement("schema"), version=VERSION)
+# By the version that it leads to.
+_UPGRADES = {2: _TRANSACTION.format(change=statement("upgrade_1_to_2"), version=2)}
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables in an empty file; raises ``LedgerUnavailable`` where the file holds anything else."""
+    """Create the tables in an empty file, upgrade older ones; raises ``LedgerUnavailable`` where it holds anything else."""
     if sqlite3.sqlite_version_info < _SQLITE_OLDEST:
         raise LedgerUnavailable(
             f"The ledger needs SQLite {'.'.join(map(str, _SQLITE_OLDEST))} or newer, but this Python has "
@@ -20,6 +23,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version_of(connection) == 0 and not _holds_tables(connection):
         connection.executescript(_CREATE)
+    while 0 < (version := version_of(connection)) < VERSION:
+        connection.executescript(_UPGRADES[version + 1])
     check_version(connection, path)
 
 
@@ -30,6 +35,11 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise LedgerUnavailable(
             f"The ledger {path} was written by a newer gateway: its tables have version {version}, this gateway knows {VERSION}. "
             "Run that newer gateway, or set the ledger's path to another file."
+        )
+    if 0 < version < VERSION:
+        raise LedgerUnavailable(
+            f"The ledger {path} was written by an older gateway: its tables have version {version}, this one's {VERSION}. "
+            "Start this gateway once (`gateway serve`): it upgrades the file."
         )
     if version < VERSION:
         raise LedgerUnavailable(f"The file {path} is a SQLite database but not a ledger. Set the ledger's path to another file.")

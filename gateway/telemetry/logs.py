@@ -8,10 +8,14 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from gateway.core.redaction import redact
+from gateway.telemetry.request_log import RequestLog
 
 
-def configure_logs(level: str, stream: TextIO = sys.stderr) -> None:
-    """Send structlog's and the libraries' lines through the same redaction to ``stream``; ``level`` is a logging name."""
+def configure_logs(level: str, stream: TextIO = sys.stderr) -> RequestLog:
+    """Send structlog's and the libraries' lines through the same redaction to ``stream``; ``level`` is a logging name.
+
+    Returns the log of the requests, which goes there too.
+    """
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -31,6 +35,9 @@ def configure_logs(level: str, stream: TextIO = sys.stderr) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # What uvicorn says of a request stands in that request's own line already, with its id and its owner.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    # The library tells of each malformed form; so does the request's line.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    return RequestLog(stream if logging.getLevelNamesMapping()[level.upper()] <= logging.INFO else None)
 
 
 def _redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

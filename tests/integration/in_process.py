@@ -5,22 +5,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import aiohttp
 
+from gateway.config.schema import Configuration
+from gateway.config.settings import settings_of
+from gateway.core.images import Operation
 from gateway.core.secret import Secret
+from gateway.core.snapshot import App
 from gateway.engine.accounting import Accounting
+from gateway.engine.admission import Admission
 from gateway.engine.dispatch import Dispatcher
 from gateway.listener import listening
 from gateway.ports import Ledger
 from gateway.providers.openai_wire import OpenAIWire
-from gateway.server.images import BodyLimits
+from gateway.server.images import image_endpoints
 from gateway.server.planes import data_plane
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.request_log import RequestLog
 from tests.unit.core.samples import APP, MODEL, PROVIDER, ROUTE, snapshot
 
 KEY = "igw_test_not_a_secret"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
+SERVER = replace(settings_of(Configuration()).server, body_wait_s_max=0.5)
 CREDENTIAL = "providerLive1234567890"
 
 
@@ -29,17 +37,25 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def gateway_to(base_url: str, ledger: Ledger) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of a data plane whose only provider is at ``base_url`` and which books into that ledger."""
+async def gateway_to(
+    base_url: str, ledger: Ledger, *, app: App = APP, operations: frozenset[Operation] = ROUTE.operations, **server: Any
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of a data plane whose only provider is at ``base_url`` and which books into that ledger.
+
+    ``server`` changes settings of the server.
+    """
     provider = replace(PROVIDER, base_url=base_url, credential=Secret(CREDENTIAL), organization="org-int")
-    route = replace(ROUTE, provider=provider)
-    found = replace(snapshot(replace(MODEL, routes=(route,))), apps={DIGEST: replace(APP, key_hashes=(DIGEST,))})
+    route = replace(ROUTE, provider=provider, operations=operations)
+    found = replace(snapshot(replace(MODEL, routes=(route,))), apps={DIGEST: replace(app, key_hashes=(DIGEST,))})
+    settings = replace(SERVER, **server)
     async with OpenAIWire() as wire:
-        dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, now), now)
-        metrics = Metrics(lambda: 0.0, found.revision)
-        app = data_plane(found, dispatcher, metrics, limits=BodyLimits(1 << 20, 0.5), clock=now, ledger=ledger)
+        admission = Admission(settings.in_flight_requests_max, settings.in_flight_bytes_max)
+        dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, now), now, heartbeat_s=settings.heartbeat_s)
+        metrics = Metrics(lambda: 0.0, lambda: admission.bytes, found.revision)
+        endpoints = image_endpoints(settings, found, dispatcher, admission, now)
+        plane = data_plane(found, endpoints, metrics, RequestLog(None), ledger)
         async with (
-            listening(app, "127.0.0.1", 0, grace_s=5) as url,
+            listening(plane, "127.0.0.1", 0, grace_s=5) as url,
             aiohttp.ClientSession(url, headers={"authorization": f"Bearer {KEY}"}) as client,
         ):
             yield client

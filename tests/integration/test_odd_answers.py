@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -12,48 +10,11 @@ import pytest
 from gateway.core.ledger import Entry, Kind
 from gateway.core.money import Basis
 from tests.integration.in_process import CREDENTIAL, gateway_to
+from tests.integration.scripted import PNG, KeptLedger, http, provider
 
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x1024", "quality": "low"}
-IMAGE = [{"b64_json": "A" * 4000}]
+IMAGE = [{"b64_json": PNG}]
 USAGE = {"input_tokens": 14, "output_tokens": 196}
-
-
-class KeptLedger:
-    """A ledger that keeps its entries in a list."""
-
-    lag_s = 0.0
-    failing = False
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-
-    async def append(self, *entries: Entry) -> None:
-        self.entries += entries
-
-
-@asynccontextmanager
-async def provider(answer: bytes) -> AsyncIterator[str]:
-    """A server that gives every request these bytes and closes the connection."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-        await reader.readexactly(length)
-        writer.write(answer)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        host, port = server.sockets[0].getsockname()
-        yield f"http://{host}:{port}/v1"
-
-
-def http(status: str, body: object, *headers: bytes) -> bytes:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {status}".encode(), b"content-type: application/json", b"content-length: %d" % len(content), *headers]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + content
 
 
 def image(**members: Any) -> dict[str, Any]:
@@ -152,3 +113,60 @@ async def test_a_provider_that_repeats_our_secrets_is_masked() -> None:
     for secret in (CREDENTIAL, "org-int", "10.0.0.7"):
         assert secret not in text
     assert json.loads(text)["error"]["moderation_details"] == {"moderation_stage": "input", "categories": ["violence"]}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [[{"b64_json": "A" * 4000}], [{"b64_json": "PGh0bWw+"}], [{"b64_json": ""}], [{"b64_json": PNG[:8]}], [{"b64_json": None}]],
+    ids=["no image", "html", "empty", "too short", "null"],
+)
+async def test_bytes_that_are_no_image_are_a_failed_attempt(data: list[dict[str, Any]]) -> None:
+    """Nothing of them reaches the app; what they cost is exposure."""
+    status, headers, text, entries = await ask(http("200 OK", image(data=data)))
+    assert (status, headers["x-gateway-owner"], entries[1].kind) == (503, "provider", Kind.EXPIRE)
+    assert "AAAA" not in text
+
+
+@pytest.mark.parametrize(
+    ("members", "asked", "words"),
+    [
+        ({"data": IMAGE * 3}, {}, "count: asked 1, delivered 3"),
+        ({"data": IMAGE}, {"n": 2}, "count: asked 2, delivered 1"),
+        ({"data": [*IMAGE, {"b64_json": "A" * 2000}]}, {"n": 2}, "count: asked 2, delivered 1"),
+        ({}, {"size": "2048x2048"}, "size: asked 2048x2048, delivered 1024x1024"),
+        ({}, {"output_format": "webp"}, "format: asked webp, delivered png"),
+        ({"usage": {"input_tokens": 14, "output_tokens": 7024}}, {}, "tokens: asked 196 by the formula, delivered 7024"),
+    ],
+)
+async def test_another_delivery_than_asked_for_is_recorded(members: dict, asked: dict, words: str) -> None:
+    """The image is delivered and booked; the difference stands in the tag, in the ledger and in the metrics."""
+    ledger = KeptLedger()
+    async with (
+        provider(http("200 OK", image(**members))) as url,
+        gateway_to(url, ledger) as client,
+        client.post("/v1/images/generations", json=WISH | asked) as got,
+    ):
+        assert words in (await got.json())["gateway"]["discrepancies"]
+    assert ledger.entries[1].kind is Kind.SETTLE
+    assert words in ledger.entries[1].discrepancies
+
+
+async def test_an_answer_is_over_when_its_object_is() -> None:
+    """A provider that keeps the connection open behind the last brace keeps nobody waiting."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        body = json.dumps(image()).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
+        writer.write(b"%x\r\n%b\r\n" % (len(body), body))
+        await writer.drain()
+        await asyncio.sleep(60)
+
+    ledger = KeptLedger()
+    async with (
+        asyncio.timeout(10),
+        provider(script) as url,
+        gateway_to(url, ledger) as client,
+        client.post("/v1/images/generations", json=WISH) as got,
+    ):
+        assert (await got.json())["gateway"]["images"] == 1
+    assert ledger.entries[1].kind is Kind.SETTLE

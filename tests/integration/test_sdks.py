@@ -6,10 +6,12 @@ import json
 import shutil
 import subprocess
 import sys
+from decimal import Decimal
 from typing import Any
 
 import openai
 import pytest
+from PIL import Image
 
 from tests.integration.programs import ROOT, STOREFRONT_KEY, House
 from tests.sdk.python_client import WISH
@@ -30,15 +32,17 @@ TAG = {
 
 
 @pytest.fixture(scope="module", params=CLIENTS)
-def got(request: pytest.FixtureRequest, shared_house: House) -> dict[str, Any]:
+def got(request: pytest.FixtureRequest, shared_house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the application printed."""
+    mask = tmp_path_factory.mktemp("mask") / "mask.png"
+    Image.new("RGBA", (1024, 1024)).save(mask)
     program, script = CLIENTS[request.param]
     if shutil.which(program) is None:
         pytest.skip(f"SDK NOT TESTED: no {program} on this machine; `make test` installs it where it can")
     if request.param == "node" and not (SDK / "node_modules" / "openai").exists():
         pytest.skip("SDK NOT TESTED: the npm package is not installed; `make test` installs it where npm is")
     done = subprocess.run(
-        [program, script, f"{shared_house.url}/v1", STOREFRONT_KEY], capture_output=True, text=True, timeout=60, check=False
+        [program, script, f"{shared_house.url}/v1", STOREFRONT_KEY, mask], capture_output=True, text=True, timeout=90, check=False
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -70,6 +74,30 @@ def test_the_response_names_its_contract(got: dict[str, Any]) -> None:
         assert answer["request_id"] == answer["headers"]["x-gateway-request-id"] == answer["member"]["request_id"]
 
 
+def test_a_stream_brings_partial_images_and_ends_with_the_contract(got: dict[str, Any]) -> None:
+    """The head names the contract before the first event, the last event knows the cost; several images in one stream."""
+    stream, two = got["stream"], got["stream_of_two"]
+    assert stream["types"] == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
+    assert two["types"] == ["image_generation.completed"] * 2
+    assert stream["image"] == got["sync"]["images"][0]
+    assert TAG.items() <= stream["headers"].items()
+    for found, images in ((stream, 1), (two, 2)):
+        assert (found["member"]["images"], found["member"]["cost_basis"]) == (images, "computed")
+    # Each partial image costs 100 output tokens, 30 USD a million.
+    more = Decimal(stream["member"]["cost"]) - Decimal(got["sync"]["member"]["cost"])
+    assert more == Decimal(200 * 30) / 1_000_000
+    assert stream["usage_total"] - got["sync"]["usage_total"] == 200
+
+
+def test_an_edit_takes_files_and_may_be_streamed(got: dict[str, Any]) -> None:
+    """One file with a mask, several files, and a stream, each priced by what was sent in as well."""
+    edits = got["edits"]
+    assert edits["stream"]["types"] == ["image_edit.partial_image", "image_edit.completed"]
+    for answer in (edits["one"], edits["several"], edits["stream"]):
+        assert (answer["member"]["contract"], answer["member"]["images"]) == ("openai-direct@2026-10-01", 1)
+        assert Decimal(answer["member"]["cost"]) > Decimal(got["sync"]["member"]["cost"])
+
+
 def test_the_models_are_those_of_the_app(got: dict[str, Any]) -> None:
     """Listing and retrieving parse as OpenAI's objects."""
     assert got["models"] == ["gpt-image-2", "gpt-image-2.5-flare"]
@@ -81,6 +109,7 @@ def test_the_models_are_those_of_the_app(got: dict[str, Any]) -> None:
     ("error", "kind", "status", "param", "owner"),
     [
         ("bad_n", "BadRequestError", 400, "n", "request_shape"),
+        ("bad_stream", "BadRequestError", 400, "size", "request_shape"),
         ("bad_size", "BadRequestError", 400, "size", "request_shape"),
         ("bad_model", "BadRequestError", 400, "model", "request_shape"),
         ("bad_key", "AuthenticationError", 401, None, "caller"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,11 +164,29 @@ def test_a_newer_ledger_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     opened(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(LedgerUnavailable, match="written by a newer gateway: its tables have version 2, this gateway knows 1"):
+        connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(LedgerUnavailable, match="written by a newer gateway: its tables have version 3, this gateway knows 2"):
         opened(path)
     with pytest.raises(LedgerUnavailable, match="written by a newer gateway"):
         SqliteBooks(path).requests(1)
+
+
+async def test_an_older_ledger_is_upgraded_in_place(tmp_path: Path) -> None:
+    """Its entries stay as they are, new ones can be written; until a gateway has opened it, readers say what to do."""
+    path = tmp_path / "ledger.db"
+    with closing(opened(path)) as ledger:
+        await ledger.append(entry(Kind.RESERVE), entry(Kind.SETTLE))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "ALTER TABLE entry DROP COLUMN discrepancies;CREATE INDEX entry_request ON entry (request_id);PRAGMA user_version = 1"
+        )
+    with pytest.raises(LedgerUnavailable, match="written by an older gateway"):
+        SqliteBooks(path).requests(1)
+    found = ("size: asked 2048x2048, delivered 1024x1024",)
+    with closing(opened(path)) as ledger:
+        await ledger.append(entry(Kind.RESERVE, "req_2"), replace(entry(Kind.SETTLE, "req_2"), discrepancies=found))
+    assert list(SqliteBooks(path).request("req_1")) == [entry(Kind.RESERVE), entry(Kind.SETTLE)]
+    assert [written.discrepancies for written in SqliteBooks(path).request("req_2")] == [(), found]
 
 
 async def test_a_failed_commit_fails_its_callers_only(tmp_path: Path) -> None:
@@ -203,11 +222,11 @@ async def test_a_full_disk_is_named_and_does_not_end_the_writer(tmp_path: Path) 
 async def test_the_queue_is_bounded_and_its_lag_visible(tmp_path: Path) -> None:
     """When the disk stalls, the age of the oldest entry shows, and callers beyond the bound fail at once, not in the end."""
     path = tmp_path / "ledger.db"
-    with closing(opened(path, queue_entries_max=2)) as ledger, closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(opened(path, queue_batches_max=2)) as ledger, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writing = asyncio.ensure_future(ledger.append(entry(Kind.RESERVE, "req_writing")))
         await asyncio.sleep(0)
-        while ledger._writer is not None and ledger._writer._queue:
+        while ledger._writer is not None and not ledger._writer._queue.empty():
             await asyncio.sleep(0)
         waiting = [asyncio.ensure_future(ledger.append(entry(Kind.RESERVE, f"req_{number}"))) for number in range(2)]
         await asyncio.sleep(0)

@@ -4,9 +4,12 @@ WITH latest AS (
 )
 SELECT entry.*
 FROM latest
-JOIN entry ON entry.seq = (
-    SELECT max(written.seq)
-    FROM entry AS written
-    WHERE written.request_id = latest.request_id AND written.attempt = latest.attempt
+JOIN entry ON entry.seq = coalesce(
+    (
+        SELECT closing.seq
+        FROM entry AS closing
+        WHERE closing.request_id = latest.request_id AND closing.attempt = latest.attempt AND closing.kind <> 'reserve'
+    ),
+    latest.seq
 )
 ORDER BY latest.seq DESC

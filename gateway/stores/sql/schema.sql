@@ -1,4 +1,4 @@
--- Version 1 of the ledger. One row an entry, written once: rows are never changed and never removed.
+-- Version 2 of the ledger. One row an entry, written once: rows are never changed and never removed.
 
 -- Times are microseconds since 1970-01-01 UTC; amounts are nano-units (1e-9) of the currency, NULL where nobody knows them.
 -- occurred_at is when the gateway came to know, recorded_at when the row was written.
@@ -39,6 +39,7 @@ CREATE TABLE entry (
     owner               TEXT    NOT NULL,
     upstream_request_id TEXT    NOT NULL,
     recorded_at         INTEGER NOT NULL,
+    discrepancies       TEXT    NOT NULL DEFAULT '[]',  -- a JSON array: where the delivery differs from the request
 
     CHECK (event_id = request_id || '.' || attempt || '.' || kind),
     CHECK ((amount_nanos IS NULL) = (basis = 'unknown')),
@@ -55,9 +56,8 @@ CREATE TABLE entry (
 
 -- At most one closing entry an attempt.
 CREATE UNIQUE INDEX entry_closing ON entry (request_id, attempt) WHERE kind <> 'reserve';
--- Attempts of a period, and of a request.
+-- Attempts of a period. Those of a request are found by event_id, which begins with its id.
 CREATE INDEX entry_reserved_at ON entry (occurred_at) WHERE kind = 'reserve';
-CREATE INDEX entry_request ON entry (request_id);
 
 CREATE TRIGGER entry_needs_its_reserve BEFORE INSERT ON entry
 WHEN NEW.kind <> 'reserve' AND NOT EXISTS (

@@ -39,7 +39,7 @@ CONTRACT = Contract(
 )
 TOKEN_PRICE = Price(
     tokens=TokenRates(Decimal(5), Decimal("1.25"), Decimal(8), Decimal(2), Decimal(30)),
-    output_tokens=OutputTokens({"low": 16, "medium": 48, "high": 96}, "1254x1254", "high"),
+    output_tokens=OutputTokens({"low": 16, "medium": 48, "high": 96}, "1254x1254", "high", 100, 1536),
 )
 IMAGE_PRICE = Price(images=(ImageRate("1024x1024", "high", Decimal("0.25")), ImageRate("*", "low", Decimal("0.01"))))
 PRICES = PriceList(

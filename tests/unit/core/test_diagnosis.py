@@ -1,10 +1,12 @@
 """Who owns a failure, and whether money may have been spent on it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.diagnosis import Facts, Outcome, Owner, Stage, diagnose
+from gateway.core.diagnosis import Facts, Outcome, Owner, Stage, client_left, diagnose
 
 A, R, N = Outcome.AMBIGUOUS, Outcome.REJECTED, Outcome.NOT_SENT
 
@@ -55,3 +57,17 @@ def test_whatever_happens_somebody_owns_it(facts: Facts) -> None:
     """No facts are without an owner, and nothing that may have been billed is retried."""
     found = diagnose(facts)
     assert not (found.retryable and found.outcome is A)
+
+
+@pytest.mark.parametrize("facts", [answer(429, code="rate_limit_exceeded"), answer(0, code="moderation_blocked"), answer(500)])
+def test_what_fails_after_image_data_may_be_billed(facts: Facts) -> None:
+    """Whoever owns it: something had been made, so it is exposure and no invitation to retry."""
+    before, after = diagnose(facts), diagnose(replace(facts, delivering=True))
+    assert (after.owner, after.rule) == (before.owner, before.rule)
+    assert (after.outcome, after.retryable) == (A, False)
+
+
+def test_a_client_that_left_may_have_been_billed() -> None:
+    """The call was broken off; the provider may have made the image."""
+    found = client_left()
+    assert (found.owner, found.outcome, found.retryable) == (Owner.CALLER, A, False)

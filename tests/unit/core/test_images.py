@@ -9,19 +9,22 @@ from hypothesis import strategies as st
 from gateway.core.diagnosis import Owner, Refusal
 from gateway.core.images import ImageRequest, Operation, parse, pixels_of
 
+GENERATION = Operation.GENERATION
 GOOD = {"model": "gpt-image-2", "prompt": "a red fox"}
 
 
 def test_defaults_are_one_image_of_auto_size_and_quality() -> None:
     """``null`` counts as absent, as OpenAI treats it."""
     expected = ImageRequest(Operation.GENERATION, "gpt-image-2", "a red fox", 1, "auto", "auto")
-    assert parse(GOOD) == expected
-    assert parse(GOOD | {"n": None, "size": None, "quality": None, "stream": None}) == expected
+    assert parse(GENERATION, GOOD) == expected
+    assert parse(GENERATION, GOOD | {"n": None, "size": None, "quality": None, "stream": None}) == expected
 
 
 def test_what_is_asked_for_is_kept() -> None:
     """Size, quality and count are the caller's words."""
-    request = parse(GOOD | {"n": 10, "size": "1536x1024", "quality": "high", "stream": False, "anything": {"else": 1}})
+    request = parse(
+        GENERATION, GOOD | {"n": 10, "size": "1536x1024", "quality": "high", "stream": False, "anything": {"else": 1}}
+    )
     assert (request.n, request.size, request.quality) == (10, "1536x1024", "high")
 
 
@@ -45,17 +48,47 @@ def test_what_is_asked_for_is_kept() -> None:
         (GOOD | {"quality": "my secret prompt"}, "quality", "invalid_value", "expected a word"),
         (GOOD | {"quality": "\x1b[31m"}, "quality", "invalid_value", "expected a word"),
         (GOOD | {"size": "x" * 33}, "size", "invalid_value", "expected a word"),
-        (GOOD | {"stream": True}, "stream", "unsupported_value", "not available"),
+        (GOOD | {"stream": "yes"}, "stream", "invalid_type", "expected a boolean, but got a string"),
+        (GOOD | {"partial_images": 4}, "partial_images", "integer_above_max_value", "Expected a value <= 3, but got 4"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_rule(fields: object, param: str | None, code: str, words: str) -> None:
     """The error names the field, the rule and what came instead."""
     with pytest.raises(Refusal) as caught:
-        parse(fields)
+        parse(GENERATION, fields)
     assert (caught.value.param, caught.value.code, caught.value.status) == (param, code, 400)
     assert words in caught.value.message
     assert caught.value.diagnosis.owner is Owner.REQUEST_SHAPE
     assert not caught.value.diagnosis.retryable
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "words"),
+    [
+        ({"n": "two"}, "n", "a string value that could not be converted into an integer"),
+        ({"n": "0"}, "n", "Expected a value >= 1, but got 0"),
+        ({"stream": "yes"}, "stream", "a string value that could not be converted into a boolean"),
+    ],
+)
+def test_texts_of_a_form_are_converted_or_refused(fields: dict[str, str], param: str, words: str) -> None:
+    """A form has no types: what cannot be a number or a boolean is refused by its name."""
+    with pytest.raises(Refusal) as caught:
+        parse(Operation.EDIT, GOOD | fields, 1, form=True)
+    assert caught.value.param == param
+    assert words in caught.value.message
+
+
+def test_a_form_means_the_same_as_json() -> None:
+    """Numbers and booleans as texts; the images that came along are counted."""
+    request = parse(Operation.EDIT, GOOD | {"n": "2", "stream": "true", "partial_images": "3"}, 4, form=True)
+    assert request == parse(Operation.EDIT, GOOD | {"n": 2, "stream": True, "partial_images": 3}, 4)
+    assert (request.references, request.partial_images) == (4, 3)
+
+
+def test_a_variation_has_no_prompt_and_only_a_stream_has_partial_images() -> None:
+    """What does not belong to the request costs nothing."""
+    assert parse(Operation.VARIATION, {"model": "dall-e-2"}, 1, form=True).prompt == ""
+    assert parse(GENERATION, GOOD | {"partial_images": 2}).partial_images == 0
 
 
 JSON = st.recursive(
@@ -68,7 +101,7 @@ JSON = st.recursive(
 def test_any_json_is_a_request_or_a_refusal(fields: object) -> None:
     """No input makes anything else than these two."""
     with suppress(Refusal):
-        assert 1 <= parse(fields).n <= 10
+        assert 1 <= parse(GENERATION, fields).n <= 10
 
 
 @pytest.mark.parametrize(

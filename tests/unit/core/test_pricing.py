@@ -199,3 +199,33 @@ def test_a_cost_is_unknown_exactly_when_it_has_no_amount(amount: Decimal | None,
     """Zero cannot stand in for unknown, nor unknown for an amount."""
     with pytest.raises(ValueError, match="exactly when"):
         Cost(amount, "USD", basis)
+
+
+@pytest.mark.parametrize(
+    ("asked", "tokens"),
+    [
+        ({}, {"image_out": 7024}),
+        ({"stream": True, "partial_images": 3}, {"image_out": 7324}),
+        ({"n": 2, "stream": True, "partial_images": 1}, {"image_out": 2 * 7124}),
+        ({"references": 4}, {"image_out": 7024, "image_in": 4 * 1536}),
+    ],
+)
+def test_partial_images_and_references_are_held_too(asked: dict[str, int], tokens: dict[str, int]) -> None:
+    """Each partial image adds output tokens, each reference image input tokens."""
+    request = replace(REQUEST, **asked)
+    usage = Usage(text_in=len(request.prompt) + (32 if request.references else 16), **tokens)
+    held = price(Delivery(1, "1024x1024", "high", usage), PRICES, "gpt-image-2", TODAY)
+    assert estimate(request, PRICES, "gpt-image-2", TODAY).amount == held.amount
+
+
+@pytest.mark.parametrize("asked", [{"stream": True, "partial_images": 1}, {"references": 1}])
+def test_what_nobody_knows_the_tokens_of_is_held_as_unknown(asked: dict[str, int]) -> None:
+    """Never as nothing."""
+    rule = replace(TOKEN_PRICE.output_tokens, partial_image=None, reference_max=None)
+    prices = replace(PRICES, models={"gpt-image-2": replace(TOKEN_PRICE, output_tokens=rule)})
+    assert estimate(replace(REQUEST, **asked), prices, "gpt-image-2", TODAY) == unknown("USD")
+
+
+def test_usages_add_up_class_by_class() -> None:
+    """The bill of a stream is the sum of what its events report."""
+    assert Usage(1, 2, 3, 4, 5, 6) + Usage(10, 20, 30, 40, 50, 60) == Usage(11, 22, 33, 44, 55, 66)

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.core.attempts import Attempt, Stop, Try, next_step
 from gateway.core.diagnosis import Facts, Owner, Refusal, Stage, diagnose
+from gateway.core.images import Operation
 from gateway.core.routing import Conditions, Reason, models_for, plan
 from gateway.core.snapshot import App, Route, RouteState
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, TODAY, snapshot
@@ -73,3 +74,15 @@ def test_a_failed_attempt_is_the_last_one() -> None:
     assert first == Try(the_plan.candidates[0])
     failed = Attempt(the_plan.candidates[0], diagnose(Facts(Stage.CONNECT)))
     assert next_step(the_plan, (failed,)) == Stop(failed.diagnosis)
+
+
+def test_an_operation_goes_only_to_routes_that_declare_it() -> None:
+    """A variation is not sent where nothing says that it is served; the drop says what would."""
+    declared = replace(ROUTE, id="old", operations=frozenset({Operation.VARIATION}))
+    variation = replace(REQUEST, operation=Operation.VARIATION)
+    found = plan(variation, APP, snapshot(replace(MODEL, routes=(ROUTE, declared))), CONDITIONS)
+    assert [candidate.route.id for candidate in found.candidates] == ["old"]
+    assert [(drop.reason, drop.owner) for drop in found.dropped] == [(Reason.OPERATION, Owner.REQUEST_SHAPE)]
+    with pytest.raises(Refusal, match="serves the operation 'variation'") as caught:
+        plan(variation, APP, snapshot(MODEL), CONDITIONS)
+    assert (caught.value.status, caught.value.code) == (400, "unsupported_operation")

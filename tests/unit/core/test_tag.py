@@ -7,16 +7,23 @@ import pytest
 
 from gateway.core.diagnosis import Facts, Stage, diagnose
 from gateway.core.money import Basis, Cost, unknown
+from gateway.core.pricing import Delivery
 from gateway.core.secret import Secret
 from gateway.core.tag import Tag
 from tests.unit.core.samples import CONTRACT, PROVIDER, ROUTE
+
+
+def texts(tag: Tag) -> dict[str, str]:
+    """The headers as a client sees them."""
+    return {name.decode(): value.decode("ascii") for name, value in tag.headers()}
+
 
 COST = Cost(Decimal("0.00595"), "USD", Basis.COMPUTED)
 
 
 def test_a_served_response_names_its_contract_in_the_headers() -> None:
     """All names of the design, with the values of the route's contract."""
-    assert dict(Tag("gw_1", 1, ROUTE, COST).headers()) == {
+    assert texts(Tag("gw_1", 1, ROUTE, COST)) == {
         "x-gateway-request-id": "gw_1",
         "x-gateway-contract": "openai-direct@2026-10-01",
         "x-gateway-route": "direct",
@@ -34,8 +41,8 @@ def test_a_served_response_names_its_contract_in_the_headers() -> None:
 
 def test_without_a_contract_the_tag_says_none() -> None:
     """An error before any route still says so."""
-    headers = dict(Tag("gw_1").headers())
-    assert headers.keys() == dict(Tag("gw_1", 1, ROUTE, COST).headers()).keys()
+    headers = texts(Tag("gw_1"))
+    assert headers.keys() == texts(Tag("gw_1", 1, ROUTE, COST)).keys()
     assert headers["x-gateway-contract"] == headers["x-gateway-route"] == headers["x-gateway-billing-owner"] == "none"
     assert (headers["x-gateway-attempts"], headers["x-gateway-cost"], headers["x-gateway-cost-basis"]) == (
         "0",
@@ -49,7 +56,7 @@ def test_without_a_contract_the_tag_says_none() -> None:
 def test_an_error_names_owner_and_whether_to_retry(stage: Stage, retry: str) -> None:
     """SDKs obey ``x-should-retry``; people read the member."""
     tag = Tag("gw_1", 1, ROUTE, unknown("USD"), diagnose(Facts(stage)))
-    headers = dict(tag.headers())
+    headers = texts(tag)
     assert (headers["x-gateway-owner"], headers["x-should-retry"], headers["x-gateway-cost"]) == ("provider", retry, "unknown")
     member = tag.member()
     assert member["cost"] is None
@@ -58,8 +65,15 @@ def test_an_error_names_owner_and_whether_to_retry(stage: Stage, retry: str) -> 
 
 def test_the_member_says_what_was_delivered() -> None:
     """Images and size as counted, cost as a string."""
-    member = Tag("gw_1", 1, ROUTE, COST).member(2, "1024x1024")
+    member = Tag("gw_1", 1, ROUTE, COST).member(Delivery(2, "1024x1024", "low", None))
     assert (member["images"], member["size"], member["cost"]) == (2, "1024x1024", "0.00595")
+    assert "discrepancies" not in member
+
+
+def test_the_member_says_where_the_delivery_differs() -> None:
+    """One sentence each."""
+    found = ["size: asked 2048x2048, delivered 1024x1024"]
+    assert Tag("gw_1", 1, ROUTE, COST).member(Delivery(1, "", "", None), found)["discrepancies"] == found
 
 
 def test_neither_headers_nor_member_show_the_provider_s_address_or_key() -> None:
@@ -73,7 +87,7 @@ def test_neither_headers_nor_member_show_the_provider_s_address_or_key() -> None
 def test_names_outside_ascii_cannot_break_a_header() -> None:
     """Owners may be called anything; a header is one line of ASCII."""
     contract = replace(CONTRACT, billing=replace(CONTRACT.billing, owner="Bücher\r\nx-evil: 1"))
-    value = dict(Tag("gw_1", 1, replace(ROUTE, contract=contract)).headers())["x-gateway-billing-owner"]
+    value = texts(Tag("gw_1", 1, replace(ROUTE, contract=contract)))["x-gateway-billing-owner"]
     assert value.isascii()
     assert "\n" not in value
     assert "\r" not in value

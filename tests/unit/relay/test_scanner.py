@@ -1,13 +1,18 @@
 """The envelope scanner: bytes out equal bytes in, and it sees what a parser sees."""
 
+import base64
+import hashlib
+import io
 import json
+from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from gateway.relay.answer import ImageAnswer, closing
+from gateway.core.picture import Picture
 from gateway.relay.scanner import ENVELOPE_BYTES_MAX, STRING_BYTES_KEPT, EnvelopeScanner, MalformedAnswer
 
 TEXT = (
@@ -59,16 +64,105 @@ def assert_agrees(seen: object, parsed: object) -> None:
         assert seen == parsed
 
 
-@given(st.dictionaries(st.text(max_size=20), JSON, max_size=5), st.lists(st.integers(0, 10**6), max_size=12), st.booleans())
+NAMES = st.text(max_size=20) | st.sampled_from(["b64_json", "model", "a\\b", "é", "A" * 200])
+CUTS = st.lists(st.integers(0, 10**6), max_size=12)
+
+
+@given(st.dictionaries(NAMES, JSON, max_size=5), CUTS, st.booleans(), st.sampled_from([None, 0, 3]))
 def test_any_object_in_any_chunks_passes_unchanged_and_is_seen(
-    value: dict[str, object], cuts: list[int], ascii_only: bool
+    value: dict[str, object], cuts: list[int], ascii_only: bool, indent: int | None
 ) -> None:
-    """Whatever the members, escapes and chunk boundaries."""
-    body = json.dumps(value, ensure_ascii=ascii_only).encode() + b"\n "
-    scanner = EnvelopeScanner()
-    passed = b"".join(scanner.feed(chunk) for chunk in chunked(body, cuts))
-    assert passed + b"}\n " == body
+    """Whatever the members, escapes, spaces and chunk boundaries; of all of it there is a digest."""
+    body = b" \n" + json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    scanner = EnvelopeScanner(digest=True)
+    passed = b"".join(scanner.feed(chunk) for chunk in chunked(body + b"\n ", cuts))
+    assert passed + b"}" == body
+    assert scanner.complete
+    assert scanner.sha256 == hashlib.sha256(body).hexdigest()
     assert_agrees(scanner.envelope(), value)
+
+
+@given(st.lists(st.tuples(NAMES, JSON), max_size=6), CUTS, st.booleans(), st.sampled_from([(",", ":"), (" ,\n", " \t: ")]))
+def test_the_texts_of_the_object_are_found_again(
+    members: list[tuple[str, object]], cuts: list[int], ascii_only: bool, separators: tuple[str, str]
+) -> None:
+    """A span is exactly the JSON text of the last value of that name; a name that came twice is told."""
+    parts = [json.dumps({name: value}, ensure_ascii=ascii_only, separators=separators)[1:-1] for name, value in members]
+    body = ("{" + separators[0].join(parts) + "}").encode()
+    scanner = EnvelopeScanner()
+    for chunk in chunked(body, cuts):
+        scanner.feed(chunk)
+    seen = {name: json.loads(body[start:end]) for name, (start, end) in scanner.spans.items()}
+    assert seen == {name: value for name, value in dict(members).items() if isinstance(value, str)}
+    names = [name for name, _ in members]
+    assert scanner.names == set(names)
+    assert scanner.repeated == {name for name in names if names.count(name) > 1}
+
+
+@given(CUTS)
+def test_a_name_may_be_written_with_escapes(cuts: list[int]) -> None:
+    """A parser would see the same name."""
+    scanner = EnvelopeScanner(top_level=True)
+    body = (
+        b'{"\\u006dodel" : "x", "model":1, "b64\\u005fjson":"QUJD", '
+        b'"data":[{"\\u00624_json":"", "\\u0062\\u0036\\u0034_json":""}]}'
+    )
+    for chunk in chunked(body, cuts):
+        scanner.feed(chunk)
+    assert scanner.repeated == {"model"}
+    assert dict(scanner.spans) == {"b64_json": (body.index(b'"QUJD"'), body.index(b'"QUJD"') + 6)}
+    assert scanner.pictures == [None, None]
+
+
+def test_a_name_that_is_cut_or_damaged_is_left_out() -> None:
+    """Of two that begin alike nobody can tell whether they are one."""
+    scanner = EnvelopeScanner()
+    scanner.feed(json.dumps({"a" * 2000: "x", "b": "y", "a" * 2001: "z"}).encode()[:-1] + rb', "\q": 1')
+    assert scanner.names == {"b"}
+    assert not scanner.repeated
+    assert list(scanner.spans) == ["b"]
+
+
+def file_of(kind: str, width: int, mode: str = "RGB", **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((width, 20), 50).convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+JPEG = file_of("JPEG", 13, progressive=True)
+IMAGES = {
+    file_of("PNG", 11): Picture("png", 11, 20),
+    JPEG[:2] + b"\xff\xeb\x9c\x40" + bytes(39_998) + JPEG[2:]: Picture("jpeg", 13, 20),
+    file_of("WEBP", 14): Picture("webp", 14, 20),
+    file_of("GIF", 15, "P"): Picture("gif", 15, 20),
+    b"<svg/>": Picture("svg", None, None),
+    b"no image": None,
+    b"": None,
+}
+ITEMS = st.lists(
+    st.sampled_from(list(IMAGES)).map(lambda file: {"b64_json": base64.b64encode(file).decode()})
+    | st.fixed_dictionaries({}, optional={"revised_prompt": TEXT, "url": st.text(), "b64_json": st.none() | st.integers()})
+    | st.just({"inner": {"b64_json": "AAAA"}}),
+    max_size=4,
+)
+
+
+@given(ITEMS, st.none() | st.sampled_from(list(IMAGES)), CUTS, st.booleans(), st.booleans())
+def test_every_image_is_recognised(
+    items: list[dict[str, object]], own: bytes | None, cuts: list[int], top_level: bool, escaped: bool
+) -> None:
+    """In order, whatever the chunks; the object's own only where that is asked for."""
+    texts = [item["b64_json"] for item in items if isinstance(item.get("b64_json"), str)]
+    value: dict[str, object] = {"usage": {"b64_json": "AAAA"}, "data": items}
+    if own is not None:
+        value["b64_json"] = base64.b64encode(own).decode()
+        texts += [value["b64_json"]] * top_level
+    body = json.dumps(value).encode()
+    scanner = EnvelopeScanner(top_level=top_level)
+    for chunk in chunked(body.replace(b"/", b"\\/") if escaped else body, cuts):
+        scanner.feed(chunk)
+    assert scanner.pictures == [IMAGES[base64.b64decode(str(text))] for text in texts]
+    assert scanner.image_seen == any(len(str(text)) > STRING_BYTES_KEPT for text in texts)
 
 
 @given(
@@ -126,52 +220,80 @@ def test_memory_does_not_depend_on_the_images() -> None:
 
 def test_an_image_is_noticed_as_soon_as_its_data_begins() -> None:
     """Before that nothing should reach the client."""
-    answer = ImageAnswer()
-    answer.feed(b'{"created":1,"data":[{"b64_json":"' + b"A" * 100)
-    assert not answer.carries_image
-    answer.feed(b"A" * STRING_BYTES_KEPT)
-    assert answer.carries_image
+    scanner = EnvelopeScanner()
+    scanner.feed(b'{"created":1,"data":[{"b64_json":"' + b"A" * 100)
+    assert not scanner.image_seen
+    scanner.feed(b"A" * STRING_BYTES_KEPT)
+    assert scanner.image_seen
 
 
 LONG = "A" * 5000
 
 
-@pytest.mark.parametrize("value", [{"error": {"message": LONG}}, {"revised_prompt": LONG, "data": []}, {"b64_json": LONG}])
-def test_another_long_text_is_not_an_image(value: object) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [{"error": {"message": LONG}}, {"revised_prompt": LONG, "data": []}, {"b64_json": LONG}, {"data": {"x": {"b64_json": LONG}}}],
+)
+def test_another_long_text_is_not_an_image(value: Mapping[str, object]) -> None:
     """A provider's long error or prompt does not open the way to the client."""
-    assert not body_of(value).carries_image
+    scanner = EnvelopeScanner()
+    scanner.feed(json.dumps(value).encode())
+    assert not scanner.image_seen
+    assert not scanner.pictures
 
 
-def body_of(value: object) -> ImageAnswer:
-    answer = ImageAnswer()
-    answer.feed(json.dumps(value).encode())
-    return answer
+@pytest.mark.parametrize("kept", [10, 100_000])
+def test_how_much_is_kept_can_be_chosen(kept: int) -> None:
+    """Of each string, and of all that is around them."""
+    scanner = EnvelopeScanner(string_bytes_kept=kept, envelope_bytes_max=kept + 100)
+    scanner.feed(json.dumps({"prompt": "B" * 200_000}).encode())
+    assert scanner.envelope() == {"prompt": "B" * kept}
+    with pytest.raises(MalformedAnswer, match=f"exceeds {kept + 100} bytes"):
+        EnvelopeScanner(envelope_bytes_max=kept + 100).feed(b'{"a":[' + b"1," * kept * 10)
 
 
-def test_a_delivery_counts_the_images_and_reads_the_usage() -> None:
-    """Images are counted in ``data``, never taken from ``n``; both base64 and links are images."""
-    found = body_of(
-        {
-            "data": [{"b64_json": "A" * 5000}, {"url": "https://x/y"}, {"b64_json": ""}, {}, 7],
-            "size": "1024x1024",
-            "quality": None,
-            "usage": {"input_tokens": 3, "output_tokens": 9},
-        }
-    ).delivery()
-    assert (found.images, found.size, found.quality) == (2, "1024x1024", "")
-    assert body_of({"data": [{"url": "https://x/y"}], "size": "\ud800", "quality": "a prompt"}).delivery().size == ""
-    assert found.usage is not None
-    assert found.usage.total == 12
+@pytest.mark.parametrize("length", range(STRING_BYTES_KEPT - 14, STRING_BYTES_KEPT + 2))
+def test_a_cut_leaves_no_half_of_a_character(length: int) -> None:
+    """Neither of an escape, nor of two that make one character, nor of several bytes."""
+    for text in ("\U0001f98a" * 5, "\\" * 20, '\\ud83d"' * 5, "é" * 20):
+        for ascii_only in (True, False):
+            scanner = EnvelopeScanner()
+            scanner.feed(json.dumps({"a": "x" * length + text}, ensure_ascii=ascii_only).encode())
+            seen = scanner.envelope()["a"].rstrip("\ufffd")
+            assert ("x" * length + text).startswith(seen)
+            assert len(seen) >= length - 1
 
 
-@pytest.mark.parametrize("value", [{}, {"data": []}, {"data": None}, {"data": [{"b64_json": ""}]}, {"data": "image"}])
-def test_an_answer_without_an_image_is_malformed(value: object) -> None:
-    """A 200 has a usable image."""
-    with pytest.raises(MalformedAnswer, match="no image"):
-        body_of(value).delivery()
+def test_only_an_asked_for_digest_is_made_and_only_of_a_whole_object() -> None:
+    """A hash costs more than all the rest."""
+    scanner, hashing = EnvelopeScanner(), EnvelopeScanner(digest=True)
+    assert (scanner.feed(b"{}"), scanner.sha256) == (b"{", None)
+    assert (hashing.feed(b"{"), hashing.sha256, hashing.complete) == (b"{", None, False)
 
 
-def test_the_end_of_the_object_carries_the_member() -> None:
-    """The object stays one JSON object, with or without the member."""
-    assert json.loads(b'{"a":1' + closing({"contract": "é"})) == {"a": 1, "gateway": {"contract": "é"}}
-    assert json.loads(b'{"a":1' + closing(None)) == {"a": 1}
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (rb'{"a":"\ud800","\ud800":1}', {"a": "?", "?": 1}),
+        (b'{"a":"\xff"}', {"a": "\ufffd"}),
+        (b'{"a":123456789012345678901234567890,"b":1e999}', {"a": 123456789012345678901234567890, "b": float("inf")}),
+        (b'{"a":1,"a":2}', {"a": 2}),
+    ],
+)
+def test_odd_values_are_read_and_can_be_written_again(text: bytes, seen: object) -> None:
+    """What is no Unicode is replaced; of a repeated member the last counts."""
+    scanner = EnvelopeScanner()
+    scanner.feed(text)
+    assert scanner.envelope() == seen
+    assert json.dumps(scanner.envelope(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a":[}', b'{"a":{]}', b'{"a":1' + b"0" * 5000 + b"}", b'{"a":"\x00"}', b'{"a" "b"}', b'{:"x"}']
+)
+def test_what_no_parser_accepts_is_malformed(body: bytes) -> None:
+    """One kind of error."""
+    scanner = EnvelopeScanner()
+    with pytest.raises(MalformedAnswer, match="not valid JSON"):  # noqa: PT012 -- either step may notice it
+        scanner.feed(body)
+        scanner.envelope()

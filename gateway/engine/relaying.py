@@ -1,0 +1,68 @@
+"""From the provider to the client: bytes pass as they come, are verified on the way, and end only once they are booked."""
+
+from dataclasses import replace
+
+from gateway.core.pricing import Delivery, OutputTokens
+from gateway.core.snapshot import Route
+from gateway.core.verification import discrepancies
+from gateway.engine.accounting import Booking
+from gateway.engine.call import Call, Failure, Progress
+from gateway.engine.failures import failure_of_event, failure_without_answer
+from gateway.engine.outlet import Outlet
+from gateway.ports import UpstreamFailed, UpstreamResponse
+from gateway.relay.answer import Answer, ImageAnswer, ImageEvents
+from gateway.relay.scanner import MalformedAnswer
+
+_EVENT_STREAM = "text/event-stream"
+
+
+async def relay(call: Call, outlet: Outlet, response: UpstreamResponse, booking: Booking, progress: Progress) -> Failure | None:
+    """Nothing leaves before image data has begun; the end leaves after the settlement."""
+    outlet.adopt(response)
+    answer: Answer = ImageEvents(call.request.n) if call.request.stream else ImageAnswer()
+    held: list[bytes] = []
+    try:
+        _check_form(call, response)
+        chunks = response.chunks()
+        while not answer.finished and (chunk := await outlet.alive(anext(chunks, None))) is not None:
+            held.append(answer.feed(chunk))
+            if answer.error is not None:
+                return failure_of_event(answer.error, booking.route.provider, delivering=answer.carries_image)
+            if answer.carries_image and not answer.finished:
+                outlet.at_boundary = False
+                await outlet.write(b"".join(held))
+                held.clear()
+            outlet.at_boundary = answer.at_boundary and not held
+        delivery = _as_asked(answer.delivery(), call)
+    except (UpstreamFailed, MalformedAnswer) as broken:
+        return failure_without_answer(broken)
+    progress.discrepancies = discrepancies(call.request, delivery, _token_rule(call, booking.route))
+    progress.cost = await booking.settle(delivery, progress.discrepancies)
+    progress.images = delivery.images
+    await outlet.finish(b"".join((*held, answer.closing(_member(call, delivery, progress)))))
+    return None
+
+
+def _token_rule(call: Call, route: Route) -> OutputTokens | None:
+    price = route.price_list.price_of(route.upstream_model, call.received_at.date())
+    return None if price is None else price.output_tokens
+
+
+def _check_form(call: Call, response: UpstreamResponse) -> None:
+    """A stream that was asked for and is none would end an app's loop without an image and without an error."""
+    streamed = response.headers.get("content-type", "").lower().startswith(_EVENT_STREAM)
+    if call.request.stream and not streamed:
+        raise MalformedAnswer("it was asked for a stream and answered with something else")
+
+
+def _as_asked(delivery: Delivery, call: Call) -> Delivery:
+    """A size or quality that the answer does not echo is taken to be the one that was asked for."""
+    if delivery.size and delivery.quality:
+        return delivery
+    return replace(delivery, size=delivery.size or call.request.size, quality=delivery.quality or call.request.quality)
+
+
+def _member(call: Call, delivery: Delivery, progress: Progress) -> dict[str, object] | None:
+    if not call.app.tag_body:
+        return None
+    return progress.tag(call.request_id).member(delivery, [str(found) for found in progress.discrepancies])

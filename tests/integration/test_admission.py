@@ -1,0 +1,113 @@
+"""Room: what is too much is turned away at once and recognisably, what is slow is waited for, within bounds."""
+
+import asyncio
+import socket
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.core.ledger import Kind
+from tests.integration.in_process import KEY, gateway_to
+from tests.integration.scripted import PNG, KeptLedger, http, provider
+
+GENERATIONS = "/v1/images/generations"
+WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x1024", "quality": "low"}
+IMAGE: dict[str, Any] = {"created": 1, "data": [{"b64_json": PNG}], "usage": {"input_tokens": 14, "output_tokens": 196}}
+
+
+def assert_turned_away(answer: aiohttp.ClientResponse, code: str, found: dict[str, Any]) -> None:
+    """Not a provider's 429 and not an app's limit: the gateway's own 503, with nothing sent."""
+    assert (answer.status, found["error"]["code"]) == (503, code)
+    assert (answer.headers["x-gateway-owner"], answer.headers["x-should-retry"]) == ("gateway", "true")
+    assert (answer.headers["x-gateway-attempts"], answer.headers["x-gateway-contract"]) == ("0", "none")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_too_many_requests_at_once_are_turned_away() -> None:
+    """Those in flight finish; health answers all the while; the next one is taken again."""
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await go.wait()
+        writer.write(http("200 OK", IMAGE))
+
+    async with asyncio.timeout(10), provider(script) as url, gateway_to(url, KeptLedger(), in_flight_requests_max=1) as client:
+        first = asyncio.ensure_future(client.post(GENERATIONS, json=WISH))
+        await arrived.wait()
+        async with client.post(GENERATIONS, json=WISH) as second:
+            assert_turned_away(second, "requests_in_flight", await second.json())
+        async with client.get("/healthz") as health, client.get("/readyz") as ready:
+            assert (health.status, ready.status) == (200, 200)
+        go.set()
+        assert (await first).status == 200
+        async with client.post(GENERATIONS, json=WISH) as third:
+            assert third.status == 200
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["content-length", "chunked"])
+async def test_too_many_bytes_at_once_are_turned_away(declared: bool) -> None:
+    """By the declared length before a byte is read, or as soon as they arrive; what was held is given back."""
+    body = b'{"model": "gpt-image-2", "prompt": "%b"}' % (b"x" * 5000)
+
+    async def chunked() -> Any:
+        yield body
+
+    headers = {"content-type": "application/json"}
+    async with provider(http("200 OK", IMAGE)) as url, gateway_to(url, KeptLedger(), in_flight_bytes_max=4096) as client:
+        async with client.post(GENERATIONS, data=body if declared else chunked(), headers=headers) as answer:
+            assert_turned_away(answer, "bytes_in_flight", await answer.json())
+        async with client.post(GENERATIONS, json=WISH) as answer:
+            assert answer.status == 200
+
+
+async def test_a_slow_client_slows_the_provider_and_gets_everything() -> None:
+    """The gateway takes no more from the provider than the client takes from it."""
+    written, size = 0, 64 * 1024 * 1024
+    head = b'{"created":1,"data":[{"b64_json":"' + PNG.encode()
+    tail = b'"}]}'
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        nonlocal written
+        length = len(head) + size + len(tail)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % length + head)
+        while written < size:
+            writer.write(b"A" * 65536)
+            written += 65536
+            await writer.drain()
+        writer.write(tail)
+
+    async with (
+        asyncio.timeout(30),
+        provider(script) as url,
+        gateway_to(url, KeptLedger()) as client,
+        client.post(GENERATIONS, json=WISH) as answer,
+    ):
+        before = -1
+        while written != before:  # until nothing moves any more
+            before = written
+            await asyncio.sleep(0.1)
+        assert written < size / 2
+        assert len(await answer.read()) > size
+
+
+async def test_a_client_that_takes_nothing_is_cut_off_and_booked() -> None:
+    """It holds the attempt for a bounded time, then counts as one that has left: the image is settled."""
+    head = b'{"created":1,"usage":{"input_tokens":14,"output_tokens":196},"data":[{"b64_json":"' + PNG.encode()
+    body = head + b"A" * (32 * 1024 * 1024) + b'"}]}'
+    ledger = KeptLedger()
+    async with (
+        asyncio.timeout(30),
+        provider(http("200 OK", body)) as url,
+        gateway_to(url, ledger, client_stall_s_max=0.2) as client,
+    ):
+        base = client._base_url
+        assert base is not None
+        with socket.create_connection((base.host, base.port)) as deaf:
+            wish = b'{"model":"gpt-image-2","prompt":"x"}'
+            lines = [b"POST /v1/images/generations HTTP/1.1", b"host: x", b"authorization: Bearer " + KEY.encode()]
+            lines += [b"content-type: application/json", b"content-length: %d" % len(wish), b"", wish]
+            deaf.sendall(b"\r\n".join(lines))
+            await ledger.closed.wait()
+    assert (ledger.entries[1].kind, ledger.entries[1].images) == (Kind.SETTLE, 1)
