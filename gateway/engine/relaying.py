@@ -26,13 +26,15 @@ async def relay(call: Call, outlet: Outlet, response: UpstreamResponse, booking:
         chunks = response.chunks()
         while not answer.finished and (chunk := await outlet.alive(anext(chunks, None))) is not None:
             held.append(answer.feed(chunk))
-            if answer.error is not None:
-                return failure_of_event(answer.error, booking.route.provider, delivering=answer.carries_image)
-            if answer.carries_image and not answer.finished:
+            failed = answer.error is not None
+            # A failure that comes with the first image data is still told as a status: nothing has left.
+            if progress.head_sent if failed else answer.carries_image and not answer.finished:
                 outlet.at_boundary = False
                 await outlet.write(b"".join(held))
                 held.clear()
-            outlet.at_boundary = answer.at_boundary and not held
+            outlet.at_boundary = answer.at_boundary and not (held and progress.head_sent)
+            if answer.error is not None:
+                return failure_of_event(answer.error, booking.route.provider, delivering=answer.carries_image)
         delivery = _as_asked(answer.delivery(), call)
     except (UpstreamFailed, MalformedAnswer) as broken:
         return failure_without_answer(broken)

@@ -11,7 +11,8 @@ from gateway.core.picture import Picture
 from gateway.relay.image_event import HELD_BYTES_MAX, ImageEvent, Kind
 from gateway.relay.scanner import MalformedAnswer
 
-HEARTBEAT = b": keep-alive\n\n"
+# A comment needs no blank line, and one less is one less that a reader could take for an event.
+HEARTBEAT = b": keep-alive\n"
 _LINE_BYTES_KEPT = 256  # enough for any name of an event that means something
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data:"

@@ -203,9 +203,16 @@ class EnvelopeScanner:
         room = self._string_bytes_kept - (len(self._envelope) - self._kept_start)
         if end - start > room:
             self._string_cut = True
-            self.image_seen = self.image_seen or self._probe is not None
+            if self._probe is not None:
+                self._see_image(self._probe)
             end = start + room
         self._keep(chunk[start:end])
+
+    def _see_image(self, probe: PictureProbe) -> None:
+        """Before the first image nothing has passed, and bytes that are none must not be the first to."""
+        if not self.image_seen and probe.done and probe.picture() is None:
+            raise MalformedAnswer("the answer holds bytes that are no image")
+        self.image_seen = True
 
     def _close_string(self, end: int) -> None:
         """``end``: where the string ends in all that was fed."""

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.core.ledger import Kind
 from gateway.core.snapshot import OnDisconnect
+from gateway.relay.event_stream import HEARTBEAT
 from tests.integration.in_process import KEY, gateway_to
 from tests.integration.scripted import PNG, STREAM_HEAD, KeptLedger, Script, event, http, provider
 from tests.unit.core.samples import APP
@@ -105,6 +106,23 @@ async def test_a_stream_that_fails_ends_with_an_error_that_the_sdk_raises(rest: 
     assert (ledger.entries[1].kind, ledger.entries[1].owner) == (Kind.EXPIRE, owner)
 
 
+async def test_what_comes_with_an_error_still_passes() -> None:
+    """A finished image and the failure of the next one in the same breath: the image arrives, then the error."""
+    ledger, seen = KeptLedger(), asyncio.Event()
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD + PARTIAL)
+        await seen.wait()
+        writer.write(COMPLETED + FAILED)
+
+    async with asyncio.timeout(10), asking(script, ledger, asked={"n": 2}) as got:
+        await got.content.readexactly(len(PARTIAL))
+        seen.set()
+        rest = await got.read()
+    assert rest.startswith(COMPLETED + b"event: error")
+    assert ledger.entries[1].kind is Kind.EXPIRE
+
+
 async def test_a_stream_cut_in_the_middle_of_an_event_is_broken_off() -> None:
     """Half an image cannot be followed by an error: the connection ends as the provider's did."""
     ledger = KeptLedger()
@@ -158,12 +176,12 @@ async def test_a_silent_stream_is_kept_alive() -> None:
         writer.write(COMPLETED)
 
     async with asyncio.timeout(10), asking(script, ledger, heartbeat_s=0.05) as got:
-        assert (got.status, await got.content.readuntil(b"\n\n")) == (200, b": keep-alive\n\n")
+        assert (got.status, await got.content.readline()) == (200, HEARTBEAT)
         go.set()
-        while (seen := await got.content.readuntil(b"\n\n")).startswith(b":"):
+        while (seen := await got.content.readline()) == HEARTBEAT:
             pass
-        assert seen == PARTIAL
-        assert await got.content.readuntil(b"\n\n") == b": keep-alive\n\n"
+        assert seen + await got.content.readexactly(len(PARTIAL) - len(seen)) == PARTIAL
+        assert await got.content.readline() == HEARTBEAT
         go.set()
         assert b'"gateway"' in await got.read()
     assert ledger.entries[1].kind is Kind.SETTLE
@@ -179,7 +197,7 @@ async def test_a_failure_after_a_heartbeat_is_an_error_event() -> None:
         writer.write(http("429 Too Many Requests", {"error": error}))
 
     async with asyncio.timeout(10), asking(script, ledger, heartbeat_s=0.05) as got:
-        await got.content.readuntil(b"\n\n")
+        await got.content.readline()
         go.set()
         body = await got.read()
     last = json.loads(body.rstrip().split(b"data: ")[-1])

@@ -44,7 +44,9 @@ def test_an_error_is_recognised_in_any_shape(body: bytes, error: object, size: i
     "body",
     [
         b'data: {"note":"' + b"n" * 3000 + b'","error":{"message":"m"}}\n\n',
-        b'event: image_edit.completed\ndata: {"b64_json":"' + b"A" * 3000 + b'","error":{"message":"m"}}\n\n',
+        b'event: image_edit.completed\ndata: {"b64_json":"iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAIAAADwf7zU'
+        + b"A" * 3000
+        + b'","error":{"message":"m"}}\n\n',
         b'data: {"note":1}\nevent: error\n\n',
     ],
 )

@@ -48,7 +48,7 @@ KNOWN = {
     "webp": (image("WEBP"), Picture("webp", **SIZED)),
     "webp-lossless": (image("WEBP", lossless=True), Picture("webp", **SIZED)),
     "webp-alpha": (image("WEBP", "RGBA"), Picture("webp", **SIZED)),
-    "webp-extended": (image("WEBP", "RGBA", exif=b"Exif\0\0"), Picture("webp", **SIZED)),
+    "webp-extended": (image("WEBP", "RGBA", icc_profile=bytes(128)), Picture("webp", **SIZED)),
     "gif": (image("GIF", "P"), Picture("gif", **SIZED)),
     "svg": (SVG, Picture("svg", None, None)),
     "svg-short": (b"<svg/>", Picture("svg", None, None)),

@@ -64,6 +64,8 @@ def assert_agrees(seen: object, parsed: object) -> None:
         assert seen == parsed
 
 
+# How the base64 of a PNG of 1024 x 1024 pixels begins.
+PNG = b"iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAIAAADwf7zU"
 NAMES = st.text(max_size=20) | st.sampled_from(["b64_json", "model", "a\\b", "é", "A" * 200])
 CUTS = st.lists(st.integers(0, 10**6), max_size=12)
 
@@ -210,7 +212,7 @@ def test_what_is_wrong_is_said(body: bytes, words: str, size: int) -> None:
 def test_memory_does_not_depend_on_the_images() -> None:
     """64 MB of base64 leave an envelope of about a kilobyte."""
     scanner = EnvelopeScanner()
-    scanner.feed(b'{"data":[{"b64_json":"')
+    scanner.feed(b'{"data":[{"b64_json":"' + PNG)
     for _ in range(64):
         scanner.feed(b"A" * 1024 * 1024)
     scanner.feed(b'"}],"usage":{"input_tokens":1}}')
@@ -221,10 +223,21 @@ def test_memory_does_not_depend_on_the_images() -> None:
 def test_an_image_is_noticed_as_soon_as_its_data_begins() -> None:
     """Before that nothing should reach the client."""
     scanner = EnvelopeScanner()
-    scanner.feed(b'{"created":1,"data":[{"b64_json":"' + b"A" * 100)
+    scanner.feed(b'{"created":1,"data":[{"b64_json":"' + PNG)
     assert not scanner.image_seen
     scanner.feed(b"A" * STRING_BYTES_KEPT)
     assert scanner.image_seen
+
+
+def test_bytes_that_are_no_image_are_never_the_first_to_pass() -> None:
+    """As soon as as much has been read as is kept; behind an image they are the caller's to judge."""
+    scanner = EnvelopeScanner()
+    with pytest.raises(MalformedAnswer, match="no image"):
+        scanner.feed(b'{"data":[{"b64_json":"' + b"A" * 2 * STRING_BYTES_KEPT)
+    scanner = EnvelopeScanner()
+    for data in (PNG, b""):
+        scanner.feed(b'{"data":[' * (data == PNG) + b'{"b64_json":"' + data + b"A" * 2 * STRING_BYTES_KEPT + b'"},')
+    assert [picture is None for picture in scanner.pictures] == [False, True]
 
 
 LONG = "A" * 5000
