@@ -86,6 +86,7 @@ def _whole(entry: Entry) -> dict[str, Any]:
         **attribution,
         "tags": dict(entry.attribution.tags),
         "usage": None if entry.usage is None else asdict(entry.usage),
+        "discrepancies": list(entry.discrepancies),
     }
 
 
@@ -104,6 +105,8 @@ def _flat(members: dict[str, Any]) -> dict[str, str]:
 def _cell(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={item}" for key, item in value.items()) or "–"
+    if isinstance(value, list):
+        return "; ".join(map(str, value)) or "–"
     return "–" if value is None else str(value)
 
 

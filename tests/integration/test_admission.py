@@ -9,7 +9,7 @@ import pytest
 
 from gateway.core.ledger import Kind
 from tests.integration.in_process import KEY, gateway_to
-from tests.integration.scripted import PNG, KeptLedger, http, provider
+from tests.integration.odd_provider import PNG, KeptLedger, http, provider
 
 GENERATIONS = "/v1/images/generations"
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x1024", "quality": "low"}

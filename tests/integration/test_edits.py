@@ -14,8 +14,8 @@ from PIL import Image
 
 from gateway.core.images import Operation
 from tests.integration.in_process import gateway_to
+from tests.integration.odd_provider import PNG, KeptLedger, http, provider
 from tests.integration.programs import ROOT, House, Program, control
-from tests.integration.scripted import PNG, KeptLedger, http, provider
 
 EDITS = "/v1/images/edits"
 WISH = {"model": "dall-e-3", "prompt": "A hat on it", "size": "1024x1024", "quality": "low"}

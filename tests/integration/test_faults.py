@@ -188,3 +188,20 @@ async def test_a_broken_off_answer_is_logged_with_its_owner(house: House, app: a
             await answer.read()
     (line,) = await house.logged(lambda line: line.get("request_id") == request_id)
     assert (line["status"], line["complete"], line["owner"], line["rule"]) == (200, False, "provider", "body.unusable")
+
+
+async def test_an_image_of_another_size_is_recorded_on_its_contract(house: House, app: aiohttp.ClientSession) -> None:
+    """It is delivered and billed; the difference stands in the body, in the ledger, in the log and in a metric."""
+    house.fault(kind="wrong_size", times=1)
+    async with app.post(GENERATIONS, json=WISH) as answer:
+        body = await answer.json()
+        request_id = answer.headers["x-gateway-request-id"]
+    found = ["size: asked 1024x1024, delivered 512x512"]
+    assert (answer.status, body["gateway"]["discrepancies"]) == (200, found)
+    assert house.entries(request_id)[1]["discrepancies"] == found
+    (line,) = await house.logged(lambda line: line.get("request_id") == request_id)
+    assert line["discrepancies"] == found
+    async with app.get(f"{house.admin_url}/metrics") as metrics:
+        counted = await metrics.text()
+    labels = 'aspect="size",contract="openai-direct",model="gpt-image-2"'
+    assert f"gateway_delivery_discrepancies_total{{{labels}}} 1.0" in counted

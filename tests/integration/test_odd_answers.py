@@ -10,7 +10,7 @@ import pytest
 from gateway.core.ledger import Entry, Kind
 from gateway.core.money import Basis
 from tests.integration.in_process import CREDENTIAL, gateway_to
-from tests.integration.scripted import PNG, KeptLedger, http, provider
+from tests.integration.odd_provider import PNG, KeptLedger, http, provider
 
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x1024", "quality": "low"}
 IMAGE = [{"b64_json": PNG}]

@@ -15,7 +15,7 @@ from gateway.core.ledger import Kind
 from gateway.core.snapshot import OnDisconnect
 from gateway.relay.event_stream import HEARTBEAT
 from tests.integration.in_process import KEY, gateway_to
-from tests.integration.scripted import PNG, STREAM_HEAD, KeptLedger, Script, event, http, provider
+from tests.integration.odd_provider import PNG, STREAM_HEAD, KeptLedger, Script, event, http, provider
 from tests.unit.core.samples import APP
 
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x1024", "quality": "low", "stream": True}

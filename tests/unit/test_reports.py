@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -177,3 +178,11 @@ def test_dimensions_are_read_in_order_and_once() -> None:
     assert dimensions_of("team, contract,team") == (Dimension.TEAM, Dimension.CONTRACT)
     with pytest.raises(ValueError, match=r"'colour' is not a dimension.*contract, team, app, provider, model, day"):
         dimensions_of("contract,colour")
+
+
+def test_a_discrepancy_of_the_delivery_is_shown() -> None:
+    """Finance and support see what was delivered instead of what was asked for."""
+    found = "size: asked 2048x2048, delivered 1024x1024"
+    entries = [entry(Kind.RESERVE), replace(entry(Kind.SETTLE), discrepancies=(found,))]
+    assert [shown["discrepancies"] for shown in json.loads(request_json(entries))["entries"]] == [[], [found]]
+    assert "delivered 1024x1024" in printed(request_table(entries))
