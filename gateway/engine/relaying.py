@@ -26,13 +26,12 @@ async def relay(call: Call, outlet: Outlet, response: UpstreamResponse, booking:
         chunks = response.chunks()
         while not answer.finished and (chunk := await outlet.alive(anext(chunks, None))) is not None:
             held.append(answer.feed(chunk))
-            failed = answer.error is not None
-            # A failure that comes with the first image data is still told as a status: nothing has left.
-            if progress.head_sent if failed else answer.carries_image and not answer.finished:
-                outlet.at_boundary = False
+            # An error that comes with the first image data is still told as a status: nothing has left.
+            begun = progress.head_sent or (answer.carries_image and answer.error is None)
+            if begun and not answer.finished:
                 await outlet.write(b"".join(held))
                 held.clear()
-            outlet.at_boundary = answer.at_boundary and not (held and progress.head_sent)
+            outlet.at_boundary = answer.at_boundary
             if answer.error is not None:
                 return failure_of_event(answer.error, booking.route.provider, delivering=answer.carries_image)
         delivery = _as_asked(answer.delivery(), call)

@@ -133,6 +133,8 @@ class ImageEvents:
 
     def delivery(self) -> Delivery:
         """See ``Answer``. Each event reports the tokens of its own image: their sum is the bill."""
+        if not self.finished and not self.at_boundary:
+            raise MalformedAnswer("the stream ended in the middle of an event")
         events = self._stream.completed
         if not events:
             raise MalformedAnswer("the stream ended without a complete image")

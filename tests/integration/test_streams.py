@@ -163,6 +163,15 @@ async def test_fewer_images_than_asked_for_are_booked_as_they_came() -> None:
     assert ledger.entries[1].discrepancies == ("count: asked 2, delivered 1",)
 
 
+async def test_a_stream_cut_behind_its_first_image_is_broken_off() -> None:
+    """One image of two has come whole, of the other half an event: that is no delivery of one image."""
+    ledger = KeptLedger()
+    async with asking(STREAM_HEAD + COMPLETED + COMPLETED[:2000], ledger, asked={"n": 2}) as got:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await got.read()
+    assert ledger.entries[1].kind is Kind.EXPIRE
+
+
 async def test_a_silent_stream_is_kept_alive() -> None:
     """Comments while the provider thinks, before and after its head, so that no proxy on the way cuts the job off."""
     ledger, go = KeptLedger(), asyncio.Event()
