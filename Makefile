@@ -5,7 +5,7 @@ BIN := .venv/bin
 SDK_BIN := .venv-sdk/bin
 COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: demo test lint format types unit docs lock clean
+.PHONY: demo test lint format types unit docs bench lock clean
 
 demo: .venv/demo.installed
 	@$(BIN)/gateway demo $(ARGS)
@@ -31,15 +31,20 @@ unit: .venv/test.installed .venv-sdk/installed tests/sdk/node_modules/installed
 docs: .venv/demo.installed
 	$(BIN)/python docs/generate.py
 
+# The gateway beside its peers, about half an hour: `make bench`, or less: `make bench ARGS="--quick --only S1"`.
+bench: .venv/demo.installed bench/.peers/litellm/installed bench/.peers/portkey/installed
+	@$(BIN)/python -m bench $(ARGS)
+
 # One hash-locked file a purpose. An upgrade is `make lock` and a look at the difference.
 lock: .venv-lock/bin/uv
 	$(COMPILE) --upgrade --extra simulator pyproject.toml $(LOCKS)/demo.in $(LOCKS)/test.in -o $(LOCKS)/test.txt
 	$(COMPILE) --extra simulator pyproject.toml $(LOCKS)/demo.in -c $(LOCKS)/test.txt -o $(LOCKS)/demo.txt
 	$(COMPILE) pyproject.toml -c $(LOCKS)/test.txt -o $(LOCKS)/run.txt
 	$(COMPILE) --upgrade $(LOCKS)/sdk.in -o $(LOCKS)/sdk.txt
+	$(COMPILE) --upgrade bench/requirements/litellm.in -o bench/requirements/litellm.txt
 
 clean:
-	rm -rf .venv .venv-sdk .venv-lock tests/sdk/node_modules var
+	rm -rf .venv .venv-sdk .venv-lock tests/sdk/node_modules bench/.peers var
 
 .venv/demo.installed: $(LOCKS)/demo.txt pyproject.toml
 	@echo "Installing into .venv (once, about a minute) …"
@@ -63,6 +68,18 @@ clean:
 tests/sdk/node_modules/installed: tests/sdk/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/sdk && npm ci --silent --no-audit --no-fund; \
 	else echo "SKIPPED: no npm on this machine, so the Node SDK is not tested"; mkdir -p tests/sdk/node_modules; fi
+	@touch $@
+
+# What the gateway is compared with, each in an environment of its own. nginx is taken as it is found: that needs no root.
+bench/.peers/litellm/installed: bench/requirements/litellm.txt
+	@echo "Installing the LiteLLM proxy into bench/.peers (once, about a minute) …"
+	@test -x bench/.peers/litellm/bin/python || $(PYTHON) -m venv bench/.peers/litellm
+	@bench/.peers/litellm/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench/.peers/portkey/installed: bench/requirements/package.json bench/requirements/package-lock.json
+	@mkdir -p bench/.peers/portkey && cp $^ bench/.peers/portkey
+	@if command -v npm >/dev/null; then cd bench/.peers/portkey && npm ci --silent --no-audit --no-fund --ignore-scripts; fi
 	@touch $@
 
 .venv-lock/bin/uv:

@@ -1,5 +1,6 @@
 """Starting the gateway: fast, and with a clear message before any port opens where it cannot."""
 
+import resource
 import socket
 import subprocess
 import sys
@@ -82,3 +83,15 @@ def test_without_the_simulator_s_packages_the_rest_works(tmp_path: Path) -> None
     done = run("simulate", environment=environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert "image-gateway[simulator]" in done.stderr
+
+
+def test_the_gateway_takes_all_files_that_it_may_open(tmp_path: Path) -> None:
+    """A thousand jobs in flight need two thousand: the usual soft limit would turn them away."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        gateway = start("serve", str(CONFIG), log=tmp_path / "log", environment=FREE | {"GATEWAY_LEDGER": str(tmp_path / "l")})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE)[0] == hard
+    gateway.stop()
