@@ -17,8 +17,8 @@ from gateway.config import Loaded
 from gateway.telemetry.logs import configure_logs
 from gateway.telemetry.request_log import RequestLog
 
-# Requests leave next to no cycles behind, so the collector need not run for every few of them.
-GARBAGE_THRESHOLDS = (20_000, 20, 50)
+# Requests leave next to no cycles behind, and what was loaded before is left out: a full collection is rare and short.
+GARBAGE_THRESHOLDS = (5_000, 10, 10)
 
 
 def serve(

@@ -23,8 +23,8 @@ _INSERT, _ORPHANS = statement("insert"), statement("orphans")
 _COLUMNS = 36
 _VALUES = f"({', '.join('?' * _COLUMNS)})"
 # One statement for many rows: Python gives up its global lock at every step of a statement and, beside a busy event loop,
-# waits up to 5 ms to get it back. SQLite allows 32,766 values in a statement.
-_ROWS_A_STATEMENT_MAX = 64
+# waits up to 5 ms to get it back. Each number of rows is a statement of its own, of about 3 kB a row, that SQLite keeps.
+_ROWS_A_STATEMENT_MAX = 16
 
 
 class SqliteLedger:

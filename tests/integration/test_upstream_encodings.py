@@ -60,6 +60,7 @@ async def test_a_compressed_bomb_comes_in_bounded_pieces(pack: Callable[[bytes],
         (b"gzip", b"not gzip at all", "the answer does not decode as its content-encoding says"),
         (b"gzip", gzip.compress(TEXT)[:-9], "the answer was cut short"),
     ],
+    ids=["unknown", "twice", "not encoded", "cut short"],
 )
 @on_every_loop
 async def test_a_body_that_cannot_be_decoded_is_a_failure(coding: bytes, packed: bytes, text: str) -> None:
