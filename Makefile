@@ -5,7 +5,7 @@ BIN := .venv/bin
 SDK_BIN := .venv-sdk/bin
 COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: demo test lint format types unit docs bench lock clean
+.PHONY: demo test lint format types unit docs bench soak lock clean
 
 demo: .venv/demo.installed
 	@$(BIN)/gateway demo $(ARGS)
@@ -34,6 +34,10 @@ docs: .venv/demo.installed
 # The gateway beside its peers, about half an hour: `make bench`, or less: `make bench ARGS="--quick --only S1"`.
 bench: .venv/demo.installed bench/.peers/litellm/installed bench/.peers/portkey/installed
 	@$(BIN)/python -m bench $(ARGS)
+
+# Ten minutes of mixed traffic: does memory stay flat?
+soak: .venv/demo.installed
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 # One hash-locked file a purpose. An upgrade is `make lock` and a look at the difference.
 lock: .venv-lock/bin/uv
