@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ UPSTREAM_START_S_MAX = 15
 
 def main() -> None:
     """Run what was asked for; the page is written after every repeat, so that an end before time loses little."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that nothing that was started stays behind
     options = _options()
     files_max = allow_many_files()
     asked = [target for target in TARGETS if target.name in options.targets]

@@ -76,19 +76,13 @@ def _measure(target: Target, load: Load, case: Case, upstream_port: int, program
     time.sleep(_SETTLE_S)
     idle_mb = program.rss_mb() if program else None
     core_before, began_s, cpu_before_s = CoreTime.of(TARGET_CORE), time.monotonic(), program.cpu_s() if program else 0.0
-    with pinned(LOAD_CORE):
-        client = subprocess.Popen([sys.executable, "-m", "bench.load"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert client.stdin is not None
-    client.stdin.write(json.dumps(asdict(load)).encode())
-    client.stdin.close()
     waiting_mb = None
-    if case.held_s and program:
-        time.sleep(case.ramp_s + case.held_s / 2)
-        waiting_mb = program.rss_mb()
-    assert client.stdout is not None
-    with client.stdout as output:
-        text = output.read()
-    if client.wait() != 0:
+    with _client(load) as client:
+        if case.held_s and program:
+            time.sleep(case.ramp_s + case.held_s / 2)
+            waiting_mb = program.rss_mb()
+        text, _ = client.communicate()
+    if client.returncode != 0:
         raise RuntimeError("the load client failed")
     cpu_s = program.cpu_s() - cpu_before_s if program else 0.0
     taken = CoreTime.of(TARGET_CORE).taken_since(core_before, cpu_s, time.monotonic() - began_s)
@@ -103,6 +97,20 @@ def _measure(target: Target, load: Load, case: Case, upstream_port: int, program
         peak_mb=program.peak_rss_mb() if program else None,
         taken=taken,
     )
+
+
+@contextmanager
+def _client(load: Load) -> Iterator["subprocess.Popen[bytes]"]:
+    """The client at its work; leaving the block ends it."""
+    with tempfile.TemporaryFile() as written, pinned(LOAD_CORE):
+        written.write(json.dumps(asdict(load)).encode())
+        written.seek(0)
+        client = subprocess.Popen([sys.executable, "-m", "bench.load"], cwd=ROOT, stdin=written, stdout=subprocess.PIPE)
+    try:
+        yield client
+    finally:
+        client.kill()
+        client.wait()
 
 
 def load_of(case: Case, place: Place, headers: Mapping[str, str], *, held: bool) -> Load:

@@ -1,1 +1,1 @@
-"""One file a dialect of upstream."""
+"""One file a dialect of upstream, on connections of our own."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import cast
@@ -14,6 +15,7 @@ from gateway.providers.errors import BadAnswer, upstream_failed
 # What one read of the socket brings at most, and how much of a body waits for its reader before the socket is left alone.
 READ_BUFFER_BYTES = 256 * 1024
 WRITE_BUFFER_BYTES = 256 * 1024
+KEEP_ALIVE_EVERY_S = 60
 # A request up to this size leaves as one piece.
 _JOINED_BYTES_MAX = 64 * 1024
 # Event loops count in milliseconds: a timer may fire this much early.
@@ -161,6 +163,7 @@ class Connection(asyncio.BufferedProtocol):
         """Called once, when connected."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        _keep_alive(transport.get_extra_info("socket"))
         self._on_made(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -218,3 +221,11 @@ class Connection(asyncio.BufferedProtocol):
         """Called when it has taken most of it."""
         self._writing_paused = False
         self._wake()
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    """A job may be silent for minutes, and address translators on the way forget a connection after as many."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_EVERY_S)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_EVERY_S)
