@@ -1,6 +1,7 @@
 """Compare the gateway with its peers: ``python -m bench``, or ``make bench`` with the peers installed."""
 
 import argparse
+import fcntl
 import os
 import signal
 import sys
@@ -42,7 +43,7 @@ def main() -> None:
     began = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     session = Session(began=began, facts=facts, targets=targets, left_out=left_out, cases=cases)
     trials: list[Trial] = []
-    with pinned(LOAD_CORE), _upstream() as upstream_port:
+    with _alone(), pinned(LOAD_CORE), _upstream() as upstream_port:
         for repeat in range(1, options.repeats + 1):
             _repeat(repeat, cases, targets, upstream_port, trials)
             options.out.write_text(report(session, trials))
@@ -69,6 +70,18 @@ def _said(trial: Trial) -> str:
     p50_ms = f", p50 {tally.latencies_ms[0]:,.2f} ms" if tally.latencies_ms else ""
     memory = f", peak {trial.peak_mb:,.0f} MB" if trial.peak_mb is not None else ""
     return f"{tally.succeeded:,} ok in {tally.elapsed_s:.1f} s{p50_ms}{memory}{failed}"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two at a time would measure each other."""
+    ROOT.joinpath("var").mkdir(exist_ok=True)
+    with ROOT.joinpath("var", "bench.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another bench is running here: wait until it has ended")
+        yield
 
 
 @contextmanager
