@@ -101,6 +101,50 @@ class Ledger(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one request takes of one limit: ``cost`` units of ``limit`` in ``period_s``; as many may come at once."""
+
+    name: str
+    limit: int
+    period_s: float
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What became of charges: all of them were taken, or none.
+
+    ``retry_after_s`` is when all could be (0 where they were, infinite where a cost exceeds its limit). ``remaining`` and
+    ``reset_s`` are one a charge, in their order: units left now, and seconds until the limit is unused again.
+    """
+
+    allowed: bool
+    retry_after_s: float
+    remaining: tuple[int, ...]
+    reset_s: tuple[float, ...]
+
+
+class StateUnavailable(Exception):
+    """The shared state cannot be asked now."""
+
+
+class SharedState(Protocol):
+    """Counters that all replicas share. Every method may raise ``StateUnavailable``."""
+
+    async def take(self, subject: str, charges: Sequence[Charge]) -> Grant:
+        """Take all charges of a subject (such as ``app:storefront``), or none."""
+        ...
+
+    async def enter(self, subject: str, member: str, members_max: int, lease_s: float) -> bool:
+        """Become one of at most ``members_max`` until ``leave``, or until ``lease_s`` have passed; whether there was room."""
+        ...
+
+    async def leave(self, subject: str, member: str) -> None:
+        """Give the place back; without effect where there is none."""
+        ...
+
+
 class Books(Protocol):
     """The ledger as its readers see it."""
 
