@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from gateway.core.diagnosis import Stage
@@ -158,4 +159,19 @@ class Books(Protocol):
 
     def request(self, request_id: str) -> Sequence[Entry]:
         """All entries of one request, in the order they were written; empty where it is not known."""
+        ...
+
+
+class AuditUnavailable(Exception):
+    """The audit log cannot be read or written. Its text says what to do."""
+
+
+class AuditTrail(Protocol):
+    """Who changed what, when and why. Append-only; several processes may write it."""
+
+    def append(self, who: str, what: str, why: str, details: Mapping[str, object], at: datetime) -> None:
+        """Add one entry, durable on return; ``what`` is a word such as ``config.reload``. Raises ``AuditUnavailable``.
+
+        It waits for the disk, for some milliseconds: in an event loop, call it in a thread.
+        """
         ...

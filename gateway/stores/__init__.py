@@ -1,8 +1,9 @@
 """Where the gateway keeps what must outlive it, or what replicas share."""
 
+from gateway.stores.audit_log import AuditLog
 from gateway.stores.books_sqlite import SqliteBooks
 from gateway.stores.ledger_sqlite import SqliteLedger
 from gateway.stores.state_memory import MemoryState
 from gateway.stores.state_redis import RedisState
 
-__all__ = ["MemoryState", "RedisState", "SqliteBooks", "SqliteLedger"]
+__all__ = ["AuditLog", "MemoryState", "RedisState", "SqliteBooks", "SqliteLedger"]
