@@ -23,16 +23,18 @@ environment; `$$` is one dollar. Unknown keys are errors. Mappings are by id: lo
 
 
 def configuration_page() -> str:
-    """All sections, each shape once, in the order in which they are met."""
+    """All sections, each shape once, behind the first that holds it."""
     shapes: list[type[BaseModel]] = [Configuration]
     parts = [_INTRODUCTION]
-    for shape in shapes:
+    for at, shape in enumerate(shapes, 1):
+        inside: list[type[BaseModel]] = []
         title = "The whole" if shape is Configuration else f"{shape.__name__}"
         parts.append(f"## {title}\n\n{(shape.__doc__ or '').strip()}\n\n| key | kind | default | meaning |\n|---|---|---|---|")
         for name, field in shape.model_fields.items():
             kind, inner = _kind(field.annotation)
-            shapes += [one for one in inner if one not in shapes]
+            inside += [one for one in inner if one not in (*shapes, *inside)]
             parts.append(f"| `{name}` | {kind} | {_default(field)} | {field.description} |")
+        shapes[at:at] = inside
         parts.append("")
     return "\n".join(parts)
 
@@ -67,7 +69,11 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if value is None or value is PydanticUndefined or isinstance(value, BaseModel) or value in ((), {}):
         return "–"
-    return f"`{str(getattr(value, 'value', value)).lower() if isinstance(value, bool) else getattr(value, 'value', value)}`"
+    return ", ".join(f"`{_word(it)}`" for it in (value if isinstance(value, tuple) else (value,)))
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(getattr(value, "value", value))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Composition root: the only file that names concrete adapters. Builds the two planes and owns what lives as long as they do."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,15 +12,31 @@ from pathlib import Path
 import structlog
 
 from gateway.config import Loaded, load
+from gateway.config.current import Current
+from gateway.config.history import History
+from gateway.config.reload import ITSELF, Reloader
+from gateway.config.schema import Admin
+from gateway.config.settings import StateSettings
+from gateway.config.tree import read_tree
+from gateway.config.watch import Watch
+from gateway.core.decision import decision_of
 from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission
+from gateway.engine.app_limits import AppLimiter
+from gateway.engine.conditions import RouteConditions
+from gateway.engine.contract_limits import ContractLimiter
 from gateway.engine.dispatch import Dispatcher
+from gateway.engine.health import Health
+from gateway.engine.observed_limits import ObservedLimits
+from gateway.engine.overrides import Overrides
 from gateway.listener import listening
-from gateway.ports import Books
+from gateway.ports import Books, SharedState
 from gateway.providers.openai_wire import OpenAIWire
+from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
 from gateway.server.planes import admin_plane, data_plane
-from gateway.stores import SqliteBooks, SqliteLedger
+from gateway.stores import AuditLog, MemoryState, RedisState, SqliteBooks, SqliteLedger
+from gateway.telemetry.decision_log import DecisionLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 
@@ -37,7 +55,18 @@ class Addresses:
 def load_config(path: Path | None, environment: Mapping[str, str] | None = None) -> Loaded:
     """The configuration at ``path``, else at ``GATEWAY_CONFIG``, else the default; raises ``ConfigInvalid``."""
     found = os.environ if environment is None else environment
-    return load(path or Path(found.get("GATEWAY_CONFIG", DEFAULT_CONFIG)), found, _now().date())
+    return load(_config_path(path, found), found, _now().date())
+
+
+def admin_address(path: Path | None) -> tuple[str, int]:
+    """Host and port of the admin plane as that configuration has them, also where it is invalid: then it is needed most."""
+    admin = read_tree(_config_path(path, os.environ), os.environ).root.member("admin")
+    host, port = (None if admin is None or (node := admin.member(name)) is None else node.value for name in ("host", "port"))
+    return host if isinstance(host, str) else Admin().host, port if isinstance(port, int) else Admin().port
+
+
+def _config_path(path: Path | None, environment: Mapping[str, str]) -> Path:
+    return path or Path(environment.get("GATEWAY_CONFIG", DEFAULT_CONFIG))
 
 
 def open_books(config_path: Path | None) -> Books:
@@ -58,12 +87,16 @@ def check_unused(ledger: Path) -> None:
 
 
 @asynccontextmanager
-async def running(loaded: Loaded, request_log: RequestLog) -> AsyncIterator[Addresses]:
+async def running(
+    loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded], reload_requested: asyncio.Event | None = None
+) -> AsyncIterator[Addresses]:
     """Serve both planes until the block is left; then no new connection is taken and the requests in flight finish.
 
-    Raises ``LedgerUnavailable`` or ``PortUnavailable`` before a port answers.
+    ``load`` reads the configuration anew whenever its files change or ``reload_requested`` is set. Raises before a port
+    answers: ``LedgerUnavailable``, ``HistoryUnusable``, ``AuditUnavailable``, ``OverridesUnavailable``, ``PortUnavailable``.
     """
     settings, snapshot = loaded.settings, loaded.snapshot
+    current = Current(snapshot)
     async with AsyncExitStack() as stack:
         stack.callback(request_log.flush)
         ledger = SqliteLedger(settings.ledger.path, settings.ledger.synchronous, _now)
@@ -71,19 +104,93 @@ async def running(loaded: Loaded, request_log: RequestLog) -> AsyncIterator[Addr
         stack.callback(ledger.close)
         wire = await stack.enter_async_context(OpenAIWire())
         admission = Admission(settings.server.in_flight_requests_max, settings.server.in_flight_bytes_max)
+        overrides, health = Overrides(settings.history.folder / "overrides.json", _now), Health(_now)
+        observed = ObservedLimits(_now, lambda text: _log.warning("limit differs", problem=text))
         metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, snapshot.revision)
-        dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, _now), _now, heartbeat_s=settings.server.heartbeat_s)
-        endpoints = image_endpoints(settings.server, snapshot, dispatcher, admission, _now)
-        data = data_plane(snapshot, endpoints, metrics, request_log, ledger)
+        state = await stack.enter_async_context(_shared_state(settings.state))
+        limiter = ContractLimiter(state, observed.effective, metrics.state_failed)
+        conditions = RouteConditions(health, observed, limiter, overrides.holds, _now)
+        metrics.watch_routes(conditions.holds, health.ejections, lambda: observed.readings(current.snapshot.routes.values()))
+        decisions = DecisionLog(settings.decisions.path, settings.decisions.kept_max)
+        stack.callback(decisions.flush)
+        dispatcher = Dispatcher(
+            {"openai": wire},
+            Accounting(ledger, _now),
+            conditions,
+            heartbeat_s=settings.server.heartbeat_s,
+            decided=lambda call, known, found: decisions.note(
+                decision_of(call.request, call.app, call.snapshot.revision, known, found)
+            ),
+        )
+        app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
+        endpoints = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=app_limiter, clock=_now)
+
+        def applied(old: Loaded, new: Loaded) -> None:
+            health.forget(old.snapshot.routes.keys() - new.snapshot.routes.keys())
+            observed.keep(new.snapshot.routes.values())
+
+        audit = AuditLog(settings.history.folder / "audit.jsonl")
+        reloader = Reloader(
+            loaded,
+            current,
+            load=load,
+            history=History(settings.history.folder, settings.history.revisions_max),
+            audit=audit,
+            applied=applied,
+            metrics=metrics.config,
+            clock=_now,
+        )
+        reloader.record_start()
+        operations = Operations(reloader, overrides, conditions.holds, health, audit, _now)
+        data = data_plane(current, endpoints, metrics, request_log, ledger)
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(
-            listening(admin_plane(metrics), settings.admin.host, settings.admin.port, grace_s=1)
+            listening(admin_plane(metrics, operations), settings.admin.host, settings.admin.port, grace_s=1)
         )
         data_url = await stack.enter_async_context(listening(data, settings.server.host, settings.server.port, grace_s=grace_s))
-        for warning in loaded.warnings:
+        for warning in (*loaded.warnings, *loaded.lapsed):
             _log.warning("config", problem=str(warning))
         _log.info("ready", data_plane=data_url, admin_plane=admin_url, config_revision=snapshot.revision, orphans=orphans)
+        await stack.enter_async_context(_tended(*_reloads(reloader, reload_requested)))
         yield Addresses(data_url, admin_url)
+
+
+@asynccontextmanager
+async def _shared_state(settings: StateSettings) -> AsyncIterator[SharedState]:
+    """Redis where one is configured, so that all replicas count together; otherwise this process counts alone."""
+    if settings.redis_url is None:
+        yield MemoryState(time.monotonic)
+        return
+    redis = RedisState(settings.redis_url.reveal(), settings.timeout_s)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+def _reloads(reloader: Reloader, requested: asyncio.Event | None) -> Iterator[Coroutine[None, None, None]]:
+    yield Watch(reloader.looked_at, lambda: reloader.reload(ITSELF, "the files were edited")).run()
+    if requested is not None:
+        yield reloader.reload_on(requested, "SIGHUP")
+
+
+@asynccontextmanager
+async def _tended(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Work that goes on beside the requests until the block is left; what ends it early is logged."""
+    tasks = [asyncio.create_task(work, name=str(work)) for work in works]
+    for task in tasks:
+        task.add_done_callback(_log_end)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _log_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (failed := task.exception()) is not None:
+        _log.error("background work ended", work=task.get_name(), exc_info=failed)
 
 
 def _now() -> datetime:

@@ -1,5 +1,7 @@
 """The command ``gateway``: one file a command family, each imported only when it is called, so that ``serve`` starts fast."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -7,11 +9,33 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-_COMMANDS = {
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    help: str
+    commands: Mapping[str, str]
+
+
+_CONFIG = {
+    "diff": "gateway.cli.config",
+    "history": "gateway.cli.config",
+    "rollback": "gateway.cli.config",
+    "shadow": "gateway.cli.shadow",
+}
+_AUDIT = {
+    "verify": "gateway.cli.audit",
+    "list": "gateway.cli.audit:entries",
+}
+# Where each command's function is; it is called as the command, unless ':' names it. A group holds further commands.
+_COMMANDS: Mapping[str, "str | _Group"] = {
     "demo": "gateway.cli.demo",
     "serve": "gateway.cli.serve",
     "check": "gateway.cli.check",
     "schema": "gateway.cli.check",
+    "config": _Group("Compare configurations, try one on past requests, list earlier ones, go back to one.", _CONFIG),
+    "audit": _Group("Verify and read the audit log.", _AUDIT),
+    "routes": "gateway.cli.routes",
+    "explain": "gateway.cli.explain",
     "spend": "gateway.cli.spend",
     "requests": "gateway.cli.requests",
     "keys": "gateway.cli.keys",
@@ -21,23 +45,38 @@ _SIMULATOR_EXTRA = ("PIL", "python_multipart")
 
 
 class _OnDemand(TyperGroup):
-    """Finds each command as the function of its name in its module. ``ctx`` is of a type that typer keeps to itself."""
+    """Imports each command when it is asked for. ``ctx`` is of a type that typer keeps to itself."""
+
+    commands_there: Mapping[str, str | _Group] = _COMMANDS
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_COMMANDS)
+        return list(self.commands_there)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in _COMMANDS:
-            return None
-        try:
-            command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
-        except ModuleNotFoundError as missing:
-            if missing.name not in _SIMULATOR_EXTRA:
-                raise
-            command = _without_simulator
-        single = typer.Typer(add_completion=False)
-        single.command(cmd_name)(command)
-        return get_command(single)
+        found = self.commands_there.get(cmd_name)
+        if isinstance(found, _Group):
+            inner = type("_Inner", (_OnDemand,), {"commands_there": found.commands})
+            group = typer.Typer(cls=inner, name=cmd_name, help=found.help, add_completion=False, no_args_is_help=True)
+            group.callback()(_nothing_more)
+            return get_command(group)
+        return None if found is None else _command(cmd_name, found)
+
+
+def _command(name: str, place: str) -> Any:
+    module, _, function = place.partition(":")
+    try:
+        command = getattr(import_module(module), function or name)
+    except ModuleNotFoundError as missing:
+        if missing.name not in _SIMULATOR_EXTRA:
+            raise
+        command = _without_simulator
+    single = typer.Typer(add_completion=False)
+    single.command(name)(command)
+    return get_command(single)
+
+
+def _nothing_more() -> None:
+    """A group does nothing by itself."""
 
 
 def _without_simulator() -> None:

@@ -32,7 +32,7 @@ def check(
 ) -> None:
     """Check a configuration without serving it: every mistake at once with its place (exit 1), or who serves what (exit 0)."""
     try:
-        loaded = load_config(config)
+        loaded = _checked(config)
     except ConfigInvalid as invalid:
         _print_problems(invalid.problems, format)
         raise typer.Exit(1) from invalid
@@ -45,6 +45,14 @@ def check(
 def schema() -> None:
     """Print the configuration's JSON Schema, for editors that complete and check YAML."""
     _print_json(json_schema())
+
+
+def _checked(config: Path | None) -> Loaded:
+    """What loads, and would also serve today: a check refuses contracts that are used outside their dates."""
+    loaded = load_config(config)
+    if loaded.lapsed:
+        raise ConfigInvalid(loaded.lapsed)
+    return loaded
 
 
 def _print_problems(problems: tuple[Problem, ...], format: Format) -> None:

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -55,8 +56,9 @@ def _make_room() -> None:
 async def _tour(urls: dict[str, str], request_log: RequestLog, *, once: bool) -> None:
     stopped, console = stop_requested(), Console()
     ports = {"GATEWAY_PORT": _free_port(8080), "GATEWAY_ADMIN_PORT": _free_port(9090)}
-    loaded = load_config(DEFAULT_CONFIG, os.environ | urls | ports | {"GATEWAY_LEDGER": str(DEMO_LEDGER)})
-    async with running(loaded, request_log) as addresses:
+    load = partial(load_config, DEFAULT_CONFIG, os.environ | urls | ports | {"GATEWAY_LEDGER": str(DEMO_LEDGER)})
+    loaded = load()
+    async with running(loaded, request_log, load) as addresses:
         pictures = await draw(f"{addresses.data_plane}/v1", DEMO_FOLDER)
         await _keep_bills(urls)
         _show(console, addresses, pictures, books_of(loaded))

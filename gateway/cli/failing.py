@@ -7,8 +7,12 @@ from contextlib import contextmanager
 import typer
 
 from gateway.config import ConfigInvalid
+from gateway.config.history import HistoryUnusable
+from gateway.engine.overrides import OverridesUnavailable
 from gateway.listener import PortUnavailable
-from gateway.ports import LedgerUnavailable
+from gateway.ports import AuditUnavailable, LedgerUnavailable, StateUnavailable
+
+_UNUSABLE = (LedgerUnavailable, PortUnavailable, AuditUnavailable, HistoryUnusable, OverridesUnavailable, StateUnavailable)
 
 
 @contextmanager
@@ -23,6 +27,6 @@ def failing_clearly() -> Iterator[None]:
     except asyncio.CancelledError as stopped:
         typer.echo("gateway: stopped without waiting for the requests in flight", err=True)
         raise typer.Exit(1) from stopped
-    except (LedgerUnavailable, PortUnavailable) as failed:
+    except _UNUSABLE as failed:
         typer.echo(f"gateway: {failed}", err=True)
         raise typer.Exit(1) from failed

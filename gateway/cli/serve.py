@@ -3,7 +3,9 @@
 import gc
 import resource
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,7 @@ import uvloop
 
 from gateway.app import load_config, running
 from gateway.cli.failing import failing_clearly
-from gateway.cli.signals import stop_requested
+from gateway.cli.signals import reload_requested, stop_requested
 from gateway.config import Loaded
 from gateway.telemetry.logs import configure_logs
 from gateway.telemetry.request_log import RequestLog
@@ -26,18 +28,22 @@ def serve(
         Path | None, typer.Argument(help="Configuration file. Default: $GATEWAY_CONFIG, else config/gateway.yaml.")
     ] = None,
 ) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C; requests in flight finish first, unless the signal comes a second time."""
+    """Run the gateway until SIGTERM or Ctrl-C; requests in flight finish first, unless the signal comes a second time.
+
+    An edited configuration takes effect by itself; SIGHUP has it read at once.
+    """
     with failing_clearly():
-        loaded = load_config(config)
+        load = partial(load_config, config)
+        loaded = load()
         request_log = configure_logs(loaded.settings.logging.level, sys.stderr)
-        uvloop.run(_serve(loaded, request_log))
+        uvloop.run(_serve(loaded, request_log, load))
 
 
-async def _serve(loaded: Loaded, request_log: RequestLog) -> None:
-    stopped = stop_requested()
+async def _serve(loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded]) -> None:
+    stopped, hung_up = stop_requested(), reload_requested()
     _allow_many_connections()
     _settle_garbage_collection()
-    async with running(loaded, request_log) as addresses:
+    async with running(loaded, request_log, load, hung_up) as addresses:
         sys.stdout.write(f"gateway listening on {addresses.data_plane} (admin on {addresses.admin_plane})\n")
         sys.stdout.flush()
         await stopped.wait()

@@ -1,4 +1,4 @@
-"""How a command that serves is asked to stop."""
+"""How a command that serves is asked to stop, or to read its configuration anew."""
 
 import asyncio
 import signal
@@ -16,3 +16,10 @@ def stop_requested() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     return stopped
+
+
+def reload_requested() -> asyncio.Event:
+    """An event that SIGHUP sets, as often as it comes."""
+    requested = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, requested.set)
+    return requested

@@ -5,6 +5,7 @@ from datetime import date
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from gateway.config.caution_routing import Caution, routing_cautions
 from gateway.config.node import Node, find, key_position
 from gateway.config.problem import Path, Problem
 from gateway.config.schema import Configuration
@@ -19,14 +20,12 @@ NOTICE_DAYS = 30
 
 def cautions(written: Configuration, root: Node, today: date) -> tuple[Problem, ...]:
     """All warnings about a valid configuration on that UTC day."""
-    found = [*_emptiness(written), *_listeners(written), *_providers(written), *_routes(written), *_price_lists(written, today)]
+    found = [*_emptiness(written), *_listeners(written), *_providers(written), *_price_lists(written, today)]
+    found += routing_cautions(written, today)
     for key, contract in written.contracts.items():
         found += _terms(("contracts", key), contract)
         found += _days(("contracts", key), contract, today)
     return tuple(sorted(_placed(root, path, what, fix) for path, what, fix in found))
-
-
-_Caution = tuple[Path, str, str]
 
 
 def _placed(root: Node, path: Path, what: str, fix: str) -> Problem:
@@ -35,20 +34,20 @@ def _placed(root: Node, path: Path, what: str, fix: str) -> Problem:
     return at.problem(path, what, fix)
 
 
-def _emptiness(written: Configuration) -> Iterator[_Caution]:
+def _emptiness(written: Configuration) -> Iterator[Caution]:
     if not written.models:
         yield ("models",), "there are no models, so nothing can be asked for", "Add a model and a route."
     if not written.apps:
         yield ("apps",), "there are no apps, so nobody can call", "Add an app; 'gateway keys APP' makes its key."
 
 
-def _listeners(written: Configuration) -> Iterator[_Caution]:
+def _listeners(written: Configuration) -> Iterator[Caution]:
     if not _loopback(written.admin.host):
         what = "the admin plane has no login and can be reached from other hosts"
         yield ("admin", "host"), what, "Listen on 127.0.0.1, or let only the monitoring's network reach it."
 
 
-def _providers(written: Configuration) -> Iterator[_Caution]:
+def _providers(written: Configuration) -> Iterator[Caution]:
     for key, provider in written.providers.items():
         parts = urlsplit(provider.base_url)
         if parts.scheme == "http" and not _loopback(parts.hostname or ""):
@@ -63,7 +62,7 @@ def _loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _terms(path: Path, contract: Contract) -> Iterator[_Caution]:
+def _terms(path: Path, contract: Contract) -> Iterator[Caution]:
     """Unknown is a legal answer, and a visible one."""
     for field, terms in (("data", contract.data), ("limits", contract.limits)):
         for name in type(terms).model_fields:
@@ -74,11 +73,11 @@ def _terms(path: Path, contract: Contract) -> Iterator[_Caution]:
     if contract.verification.state is VerificationState.UNKNOWN:
         yield (*path, "verification", "state"), "is unknown", "Look it up in the provider's console."
     if contract.failure.on_ambiguous is OnAmbiguous.RETRY:
-        what = "no attempt is repeated yet, whatever stands here"
-        yield (*path, "failure", "on_ambiguous"), what, "Write fail until the gateway repeats attempts."
+        what = "an attempt that may have been billed can be followed by another: both images may be paid for"
+        yield (*path, "failure", "on_ambiguous"), what, "Write fail unless that is accepted."
 
 
-def _days(path: Path, contract: Contract, today: date) -> Iterator[_Caution]:
+def _days(path: Path, contract: Contract, today: date) -> Iterator[Caution]:
     if today < contract.effective_from:
         what = (
             f"the contract is not in force for another {(contract.effective_from - today).days} days: its routes take no request"
@@ -98,19 +97,7 @@ def _days(path: Path, contract: Contract, today: date) -> Iterator[_Caution]:
         yield (*path, "effective_to"), what, "Renew it with a new revision, or give its routes another contract."
 
 
-def _routes(written: Configuration) -> Iterator[_Caution]:
-    for key, route in written.routes.items():
-        if key not in written.models[route.model].routes:
-            what = f"the model '{route.model}' does not list this route, so it can never serve"
-            yield ("routes", key), what, f"Add it to models.{route.model}.routes, or remove it."
-        list_id = written.contracts[route.contract].price_list
-        priced = written.price_lists[list_id].models
-        if route.upstream_model not in priced:
-            what = f"the price list '{list_id}' has no entry for this model: its cost will be unknown, never 0"
-            yield ("routes", key, "upstream_model"), what, f"Add its prices to price_lists.{list_id}.models."
-
-
-def _price_lists(written: Configuration, today: date) -> Iterator[_Caution]:
+def _price_lists(written: Configuration, today: date) -> Iterator[Caution]:
     for key, prices in written.price_lists.items():
         if not prices.in_force(today):
             field = "effective_from" if today < prices.effective_from else "effective_to"
@@ -120,7 +107,7 @@ def _price_lists(written: Configuration, today: date) -> Iterator[_Caution]:
             yield from _gaps(("price_lists", key, "models", model), price)
 
 
-def _gaps(path: Path, price: Price) -> Iterator[_Caution]:
+def _gaps(path: Path, price: Price) -> Iterator[Caution]:
     """What a response is likely to report and the price does not answer."""
     tokens = price.per_million_tokens
     for name in ("text_in", "image_out"):

@@ -39,6 +39,17 @@ def read_credentials(root: Node, environment: Mapping[str, str]) -> tuple[dict[s
     return found, tuple(problems)
 
 
+def key_files(root: Node) -> tuple[Path, ...]:
+    """The files that the providers' keys are read from, whether or not they can be."""
+    nodes = (_file_node(member.node) for _, member in entries(root, "providers"))
+    return tuple(Path(node.at.file).parent / (node.text() or "") for node in nodes if node is not None and node.text())
+
+
+def _file_node(provider: Node) -> Node | None:
+    credential = provider.member("credential")
+    return None if credential is None else credential.member("file")
+
+
 def _from_environment(node: Node, environment: Mapping[str, str]) -> Secret:
     name = node.text() or ""
     if name not in environment:

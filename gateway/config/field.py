@@ -49,6 +49,15 @@ Name = Annotated[
     ),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/@-]*$", "maxLength": 200}),
 ]
+Word = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        "is not a word of the Images API",
+        "Use letters, digits and . _ - (at most 64), as the provider writes it.",
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}),
+]
 # Limits keep headers and ledger rows small; terms may be a paragraph.
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Line = Annotated[

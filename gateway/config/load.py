@@ -1,13 +1,17 @@
 """The one way in: files -> what is written -> what runs, or every problem at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from gateway.config.capability_check import check_capabilities
 from gateway.config.caution import cautions
 from gateway.config.complaint import validate
-from gateway.config.credential import read_credentials
+from gateway.config.credential import key_files, read_credentials
+from gateway.config.lapse import lapsed
+from gateway.config.node import Node
+from gateway.config.policy_check import check_policies
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.references import check_references
 from gateway.config.settings import Settings, settings_of
@@ -18,11 +22,21 @@ from gateway.core.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that can run, and what somebody should know about it."""
+    """A configuration that can run, and what somebody should know about it.
+
+    ``looked_at`` are the paths at which an edit could change it. ``files`` are those it was read from, the main one first, and
+    ``contents`` their bytes, one a file; ``credential_files`` are those that hold providers' keys. ``lapsed`` are contracts
+    used outside their dates: a check refuses them, a gateway that runs lets their routes take no request.
+    """
 
     snapshot: Snapshot
     settings: Settings
     warnings: tuple[Problem, ...]
+    looked_at: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+    contents: tuple[bytes, ...] = field(default=(), repr=False)
+    credential_files: tuple[Path, ...] = ()
+    lapsed: tuple[Problem, ...] = ()
 
 
 def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
@@ -31,8 +45,17 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
     written, complaints = validate(tree.root)
     credentials, missing = read_credentials(tree.root, environment)
     # With a file missing, every name that it defines would look unknown.
-    contradictions = check_references(tree.root) if tree.complete else ()
+    contradictions = _contradictions(tree.root) if tree.complete else ()
+    credential_files = key_files(tree.root)
+    looked_at = (*tree.looked_at, *credential_files)
     problems = {*tree.problems, *complaints, *missing, *contradictions}
     if problems or written is None:
-        raise ConfigInvalid(tuple(sorted(problems)))
-    return Loaded(build_snapshot(written, credentials), settings_of(written), cautions(written, tree.root, today))
+        raise ConfigInvalid(tuple(sorted(problems)), looked_at)
+    snapshot, settings = build_snapshot(written, credentials), settings_of(written)
+    warnings = cautions(written, tree.root, today)
+    over = lapsed(written, tree.root, today)
+    return Loaded(snapshot, settings, warnings, looked_at, tree.files, tree.contents, credential_files, over)
+
+
+def _contradictions(root: Node) -> tuple[Problem, ...]:
+    return (*check_references(root), *check_policies(root), *check_capabilities(root))

@@ -1,5 +1,6 @@
 """What is wrong with a configuration: where, what, and what would be right."""
 
+import pathlib
 from dataclasses import dataclass
 
 from gateway.core.redaction import redact
@@ -24,11 +25,14 @@ class Problem:
 
 
 class ConfigInvalid(Exception):
-    """The configuration cannot run. Carries all its problems, in the order of files, lines and columns."""
+    """The configuration cannot run. Carries all its problems, in the order of files, lines and columns.
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    ``looked_at`` are the paths at which an edit could mend it.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...], looked_at: tuple[pathlib.Path, ...] = ()) -> None:
         super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+        self.problems, self.looked_at = problems, looked_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ def _unknown_names(root: Node) -> Iterator[Problem]:
         name = None if node is None else node.text()
         if node is None or name is None or name in known:
             continue
-        owner = _aliases_of(root).get(name) if section == "models" else None
+        owner = aliases_of(root).get(name) if section == "models" else None
         fix = f"It is an alias: write '{owner}'." if owner else suggestion(name, known, kind=_KINDS[section])
-        yield node.at.problem(path, f"{_shown(node)} is not defined under {section}", fix)
+        yield node.at.problem(path, f"{shown(node)} is not defined under {section}", fix)
 
 
 def _references(root: Node) -> Iterator[tuple[Path, str]]:
@@ -43,18 +43,28 @@ def _references(root: Node) -> Iterator[tuple[Path, str]]:
         yield ("routes", name, "provider"), "providers"
         yield ("routes", name, "contract"), "contracts"
         yield ("routes", name, "model"), "models"
-    for section, field, target in (("models", "routes", "routes"), ("apps", "models", "models")):
+    lists: tuple[tuple[str, Path, str], ...] = (
+        ("models", ("routes",), "routes"),
+        ("models", ("fallback", "to"), "contracts"),
+        ("apps", ("models",), "models"),
+        ("apps", ("contracts",), "contracts"),
+    )
+    for section, field, target in lists:
         for name, member in entries(root, section):
-            listed = member.node.member(field)
+            listed = find(member.node, field)
             for index in range(len(listed.items() if listed else ())):
-                yield (section, name, field, index), target
+                yield (section, name, *field, index), target
+    for name, member in entries(root, "apps"):
+        pins = member.node.member("pins")
+        for model in pins.members() if pins else ():
+            yield ("apps", name, "pins", model), "routes"
 
 
 def _currencies(root: Node) -> Iterator[Problem]:
     for name, _ in entries(root, "contracts"):
         path: Path = ("contracts", name, "price_list")
-        billed, node = _text(root, ("contracts", name, "billing", "currency")), find(root, path)
-        priced = _text(root, ("price_lists", _text(root, path) or "", "currency"))
+        billed, node = text_at(root, ("contracts", name, "billing", "currency")), find(root, path)
+        priced = text_at(root, ("price_lists", text_at(root, path) or "", "currency"))
         if node is not None and billed != priced and _is_currency(billed) and _is_currency(priced):
             shown = "another currency" if _hidden(root, name, node) else f"{priced}, but the contract bills in {billed}"
             yield node.at.problem(path, f"this price list is in {shown}", "Use a price list in the currency of the invoice.")
@@ -82,9 +92,9 @@ def _listed_routes(root: Node) -> Iterator[Problem]:
             if route is None:
                 continue
             if route in seen:
-                yield node.at.problem(path, f"{_shown(node)} is listed twice", "Keep the first.")
+                yield node.at.problem(path, f"{shown(node)} is listed twice", "Keep the first.")
             seen.add(route)
-            served = _text(root, ("routes", route, "model"))
+            served = text_at(root, ("routes", route, "model"))
             if served in models and served != name:
                 fix = f"List it under that model, or change routes.{route}.model."
                 yield node.at.problem(path, f"the route '{route}' serves another model, '{served}'", fix)
@@ -100,7 +110,7 @@ def _aliases(root: Node) -> Iterator[Problem]:
         other = alias if alias in names else taken.get(alias)
         if other is not None:
             what = "is itself a model" if other == alias else f"is already an alias of '{other}'"
-            yield node.at.problem(path, f"{_shown(node)} {what}", "A name leads to one model only: remove it here or there.")
+            yield node.at.problem(path, f"{shown(node)} {what}", "A name leads to one model only: remove it here or there.")
         taken.setdefault(alias, model)
 
 
@@ -111,7 +121,8 @@ def _alias_nodes(root: Node) -> Iterator[tuple[Path, Node, str]]:
             yield ("models", name, "aliases", index), node, name
 
 
-def _aliases_of(root: Node) -> dict[str, str]:
+def aliases_of(root: Node) -> dict[str, str]:
+    """The model that each alias leads to."""
     return {node.text() or "": model for _, node, model in _alias_nodes(root)}
 
 
@@ -131,10 +142,12 @@ def _shared_keys(root: Node) -> Iterator[Problem]:
             owners.setdefault(digest, app)
 
 
-def _text(root: Node, path: Path) -> str | None:
+def text_at(root: Node, path: Path) -> str | None:
+    """The text at ``path``; ``None`` for anything else."""
     node = find(root, path)
     return None if node is None else node.text()
 
 
-def _shown(node: Node) -> str:
+def shown(node: Node) -> str:
+    """The value as a message may show it."""
     return "what the variable names" if node.hidden else f"'{node.value}'"

@@ -2,27 +2,31 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from gateway.config.field import (
-    KEY_FIX,
-    BaseUrl,
-    Digest,
-    EnvironmentName,
-    Id,
-    Line,
-    Name,
-    Prose,
-    Seconds,
-    TagKey,
-    mistake,
-)
+from gateway.config.field import BaseUrl, EnvironmentName, Id, Line, Name, Prose, Seconds, mistake
+from gateway.config.schema_app import App
+from gateway.config.schema_catalogue import Capabilities, CatalogueEntry
 from gateway.config.schema_contract import Contract
+from gateway.config.schema_model import Model
 from gateway.config.schema_price import PriceList
 from gateway.config.written import Written
 from gateway.core.images import Operation
-from gateway.core.snapshot import OnDisconnect, RouteState
+from gateway.core.snapshot import RouteState
 
+
+def _redis_url(value: str) -> str:
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise mistake("is not the URL of a Redis", "Write redis://HOST:6379/0, or rediss:// for TLS.")
+    return value
+
+
+RedisUrl = Annotated[
+    str,
+    Field(max_length=500),
+    WithJsonSchema({"type": "string", "pattern": "^(redis|rediss|unix)://.+", "maxLength": 500}),
+    AfterValidator(_redis_url),
+]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -73,6 +77,31 @@ class Ledger(Written):
     """The SQLite file, relative to the folder in which the gateway starts; its folder is made."""
     synchronous: Literal["full", "normal"] = "full"
     """'full' survives a power cut; 'normal' is faster and may lose the last entries in one."""
+
+
+class State(Written):
+    """Where the limits of apps and contracts are counted."""
+
+    redis_url: RedisUrl | None = None
+    """A Redis that all replicas share, such as redis://HOST:6379/0; absent means that this process counts alone."""
+    timeout_s: Annotated[Seconds, Field(gt=0, le=10)] = 0.25
+    """How long Redis may take, in seconds; then each limit's on_unavailable says what happens."""
+
+
+class History(Written):
+    """What is kept of earlier configurations, of operators' overrides and of the audit log."""
+
+    folder: Prose | None = None
+    """Where, relative to the folder in which the gateway starts; absent means a folder 'history' beside the ledger."""
+    revisions_max: Annotated[int, Field(ge=2, le=10_000)] = 100
+    """How many revisions of the configuration are kept; the oldest go first."""
+
+
+class Decisions(Written):
+    """What is kept of routing decisions, for 'gateway config shadow': no prompt, no image, no end user."""
+
+    kept_max: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
+    """How many of the latest are kept, in decisions.jsonl beside the ledger; 0 keeps none. One takes about 400 bytes."""
 
 
 class Logging(Written):
@@ -141,48 +170,8 @@ class Route(Written):
         Operation.EDIT,
     )
     """What of the Images API the provider serves for this model; 'variation' only where it stands here: OpenAI retired it."""
-
-
-class Model(Written):
-    """The name that an app asks for."""
-
-    routes: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
-    """Ids of its routes in order of preference."""
-    aliases: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
-    """Other names it answers to, such as a retired or dated one that apps still send."""
-
-
-class AppKey(Written):
-    """A key by its hash: the configuration never holds the key."""
-
-    sha256: Digest
-    """SHA-256 of the key, 64 hexadecimal digits."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_a_hash(cls, value: object) -> object:
-        if not isinstance(value, dict) or "sha256" not in value:
-            raise mistake("is not a hash", KEY_FIX)
-        return value
-
-
-class App(Written):
-    """A caller."""
-
-    team: Line
-    """The team that answers for it."""
-    cost_centre: Line
-    """Where its spend is booked."""
-    keys: Annotated[tuple[AppKey, ...], Field(min_length=1, max_length=100)]
-    """Its keys; two at a time let it change them without a break."""
-    models: tuple[Id, ...] | None = None
-    """The models it may use; absent means all."""
-    tags: Annotated[tuple[TagKey, ...], Field(max_length=100)] = ()
-    """The keys it may send in x-gateway-tag."""
-    tag_body: bool = True
-    """Whether responses carry the member 'gateway' in their body."""
-    on_disconnect: Annotated[OnDisconnect, Field(strict=False)] = OnDisconnect.FINISH
-    """When its client leaves: 'finish' awaits and books the answer, for the provider bills anyway; 'cancel' breaks it off."""
+    capabilities: Capabilities | None = None
+    """What this route honours, where that is less than the catalogue says of its upstream model: it narrows, never widens."""
 
 
 class Configuration(Written):
@@ -196,8 +185,16 @@ class Configuration(Written):
     """Where operators reach the gateway."""
     ledger: Ledger = Ledger()
     """Where money is booked."""
+    state: State = State()
+    """Where limits are counted: in this process, or in a Redis that replicas share."""
+    history: History = History()
+    """Where earlier configurations, overrides and the audit log are kept."""
+    decisions: Decisions = Decisions()
+    """How many routing decisions are kept."""
     logging: Logging = Logging()
     """What is logged."""
+    catalogue: dict[Name, CatalogueEntry] = Field(default_factory=dict)
+    """What upstream models can honour, by their names at the provider: dated, with a source."""
     contracts: dict[Id, Contract] = Field(default_factory=dict)
     """Contracts by id."""
     providers: dict[Id, Provider] = Field(default_factory=dict)

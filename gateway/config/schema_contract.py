@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from gateway.config.field import Currency, Day, Id, Line, Name, Prose, Revision, mistake
+from gateway.config.field import Currency, Day, Id, Line, Name, Prose, Revision, Seconds, mistake
 from gateway.config.written import InForce, Written
-from gateway.core.contract import OnAmbiguous, VerificationState
+from gateway.core.contract import OnAmbiguous, OnUnavailable, VerificationState
 
 
 class BillingTerms(Written):
@@ -49,6 +49,10 @@ class LimitTerms(Written):
     """The account's usage tier; 'unknown' is allowed and warned of."""
     recorded: tuple[RecordedLimit, ...]
     """The limits as read from the provider's page; an empty list means that none was recorded."""
+    queue_s: Annotated[Seconds, Field(ge=0, le=120)] = 0.0
+    """How long a request waits, in seconds, where a recorded limit is used up, before it goes elsewhere or is refused."""
+    on_unavailable: Annotated[OnUnavailable, Field(strict=False)] = OnUnavailable.FAIL_OPEN
+    """Where Redis cannot be asked: 'fail_open' sends the request, 'fail_closed' counts the limit as used up."""
 
 
 class VerificationTerms(Written):
@@ -88,6 +92,28 @@ class FailureTerms(Written):
     """After an attempt that may have been billed: 'fail' stops, 'retry' accepts that both may be paid for."""
 
 
+class SubjectTerms(Written):
+    """How the provider handles one kind of data; what is absent satisfies no app's data policy."""
+
+    training: bool | None = None
+    """Whether it is used for training."""
+    retention_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    """It is deleted within so many days."""
+    regions: Annotated[tuple[Line, ...], Field(min_length=1, max_length=100)] | None = None
+    """It stays in these regions, such as eu."""
+
+
+class Handling(Written):
+    """The terms that apps' data policies are compared with."""
+
+    prompts: SubjectTerms = SubjectTerms()
+    """Of prompts."""
+    reference_images: SubjectTerms = SubjectTerms()
+    """Of uploaded reference images."""
+    outputs: SubjectTerms = SubjectTerms()
+    """Of generated images."""
+
+
 class DataTerms(Written):
     """What happens to uploaded reference images and generated files; 'unknown' is allowed everywhere and warned of."""
 
@@ -101,6 +127,8 @@ class DataTerms(Written):
     """How long either is kept."""
     region: Prose
     """Where either is processed."""
+    handling: Handling = Handling()
+    """The same in a form that apps' data policies can be compared with; absent satisfies none."""
 
 
 class ModelMapping(Written):

@@ -1,10 +1,11 @@
-"""What the process itself needs to know, beside the snapshot that requests see: listeners, ledger, log."""
+"""What the process itself needs to know, beside the snapshot that requests see: listeners, ledger, state, history, log."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gateway.config import schema
+from gateway.core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,30 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSettings:
+    """``redis_url`` is ``None`` where this process counts alone."""
+
+    redis_url: Secret | None
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySettings:
+    """Earlier configurations, overrides and the audit log."""
+
+    folder: Path
+    revisions_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSettings:
+    """Routing decisions, at ``path``."""
+
+    path: Path
+    kept_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """``level`` is a logging name in lower case."""
 
@@ -56,14 +81,23 @@ class Settings:
     server: ServerSettings
     admin: AdminSettings
     ledger: LedgerSettings
+    state: StateSettings
+    history: HistorySettings
+    decisions: DecisionSettings
     logging: LoggingSettings
 
 
 def settings_of(written: schema.Configuration) -> Settings:
     """The settings as they are written, defaults included."""
+    beside = Path(written.ledger.path).parent
+    folder = beside / "history" if written.history.folder is None else Path(written.history.folder)
+    redis_url = None if written.state.redis_url is None else Secret(written.state.redis_url)
     return Settings(
         server=ServerSettings(**dict(written.server) | {"spool_folder": Path(written.server.spool_folder)}),
         admin=AdminSettings(**dict(written.admin)),
         ledger=LedgerSettings(Path(written.ledger.path), written.ledger.synchronous),
+        state=StateSettings(redis_url, written.state.timeout_s),
+        history=HistorySettings(folder, written.history.revisions_max),
+        decisions=DecisionSettings(beside / "decisions.jsonl", written.decisions.kept_max),
         logging=LoggingSettings(written.logging.level),
     )

@@ -5,7 +5,10 @@ import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gateway.config import schema, schema_contract, schema_price
+from gateway.config import schema, schema_app, schema_contract, schema_model, schema_price
+from gateway.config.capabilities import capabilities_of
+from gateway.config.handling import handling_of, policy_of
+from gateway.core.capability import Capabilities, narrowed
 from gateway.core.contract import (
     Billing,
     Contract,
@@ -17,9 +20,20 @@ from gateway.core.contract import (
     Support,
     Verification,
 )
+from gateway.core.diagnosis import Owner
 from gateway.core.pricing import ImageRate, OutputTokens, Price, PriceList, TokenRates
 from gateway.core.secret import Secret
-from gateway.core.snapshot import App, Model, ProviderSettings, Route, Snapshot, Timeouts
+from gateway.core.snapshot import (
+    App,
+    AppLimits,
+    FallbackPolicy,
+    Model,
+    ProviderSettings,
+    RetryPolicy,
+    Route,
+    Snapshot,
+    Timeouts,
+)
 
 REVISION_CHARS = 12
 
@@ -29,6 +43,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
     price_lists = {key: _price_list(key, it) for key, it in written.price_lists.items()}
     contracts = {key: _contract(key, it) for key, it in written.contracts.items()}
     providers = {key: _provider(key, it, credentials[key]) for key, it in written.providers.items()}
+    catalogue = {name: capabilities_of(it.capabilities) for name, it in written.catalogue.items()}
     routes = {
         key: Route(
             id=key,
@@ -39,10 +54,11 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
             price_list=price_lists[contracts[it.contract].price_list],
             state=it.state,
             operations=frozenset(it.operations),
+            capabilities=_capabilities(it, catalogue),
         )
         for key, it in written.routes.items()
     }
-    models = [Model(name, it.aliases, tuple(routes[route] for route in it.routes)) for name, it in written.models.items()]
+    models = [_model(name, it, routes) for name, it in written.models.items()]
     apps = [_app(key, it) for key, it in written.apps.items()]
     return Snapshot(
         revision=revision_of(written),
@@ -59,7 +75,7 @@ def revision_of(written: schema.Configuration) -> str:
 
     Holds keys as hashes, and where credentials are found instead of what they are.
     """
-    content = written.model_dump(mode="json", exclude={"include"})
+    content = written.model_dump(mode="json", exclude={"include": True, "state": {"redis_url"}})
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_CHARS]
 
@@ -75,11 +91,13 @@ def _contract(id: str, written: schema_contract.Contract) -> Contract:
             owner=written.limits.owner,
             usage_tier=written.limits.usage_tier,
             recorded=tuple(RecordedLimit(**dict(limit)) for limit in written.limits.recorded),
+            queue_s=written.limits.queue_s,
+            on_unavailable=written.limits.on_unavailable,
         ),
         verification=Verification(**dict(written.verification)),
         support=Support(**dict(written.support)),
         failure=FailureTerms(**dict(written.failure)),
-        data=DataTerms(**dict(written.data)),
+        data=DataTerms(**dict(written.data) | {"handling": handling_of(written.data.handling)}),
         model_mapping=ModelMapping(**dict(written.model_mapping)),
         price_list=written.price_list,
     )
@@ -119,7 +137,7 @@ def _provider(id: str, written: schema.Provider, credential: Secret) -> Provider
     )
 
 
-def _app(id: str, written: schema.App) -> App:
+def _app(id: str, written: schema_app.App) -> App:
     return App(
         id=id,
         team=written.team,
@@ -129,4 +147,39 @@ def _app(id: str, written: schema.App) -> App:
         tags=frozenset(written.tags),
         tag_body=written.tag_body,
         on_disconnect=written.on_disconnect,
+        contracts=None if written.contracts is None else frozenset(written.contracts),
+        pins=MappingProxyType(dict(written.pins)),
+        biller_change=written.biller_change,
+        limits=AppLimits(**dict(written.limits)),
+        data_policy=policy_of(written.data_policy),
     )
+
+
+def _model(name: str, written: schema_model.Model, routes: Mapping[str, Route]) -> Model:
+    fallback = written.fallback
+    return Model(
+        name=name,
+        aliases=written.aliases,
+        routes=tuple(routes[route] for route in written.routes),
+        tiers=MappingProxyType(dict(written.tiers)),
+        split=MappingProxyType(dict(written.split)),
+        cheapest_first=written.cheapest_first,
+        fallback=None
+        if fallback is None
+        else FallbackPolicy(
+            owners=frozenset(map(Owner, fallback.on)),
+            contracts=frozenset(fallback.to),
+            attempts_max=fallback.attempts_max,
+            deadline_s=fallback.deadline_s,
+            failed_within_s=fallback.failed_within_s,
+        ),
+        retries=RetryPolicy(**dict(written.retries)),
+        eject_last=written.eject_last,
+    )
+
+
+def _capabilities(route: schema.Route, catalogue: Mapping[str, Capabilities]) -> Capabilities | None:
+    """The catalogue's, as far as the route does not narrow it; the route's own where the catalogue has none."""
+    known = catalogue.get(route.upstream_model)
+    own = None if route.capabilities is None else capabilities_of(route.capabilities)
+    return own if known is None else known if own is None else narrowed(known, own)

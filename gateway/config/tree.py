@@ -7,10 +7,10 @@ from pathlib import Path
 
 from gateway.config.node import Member, Node
 from gateway.config.problem import Position, Problem
-from gateway.config.source import Unreadable, read_source
+from gateway.config.source import FILE_BYTES_MAX, Unreadable, read_source
 
 # The sections that several files may fill together: mappings by id.
-SHARED_SECTIONS = ("contracts", "providers", "price_lists", "routes", "models", "apps")
+SHARED_SECTIONS = ("catalogue", "contracts", "providers", "price_lists", "routes", "models", "apps")
 # Far above any configuration a person keeps; it stops an include that names the wrong folder.
 FILES_MAX = 500
 _WILDCARDS = frozenset("*?[")
@@ -18,11 +18,18 @@ _WILDCARDS = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """``complete`` is false where a file could not be read: what seems to be missing may stand there."""
+    """``complete`` is false where a file could not be read: what seems to be missing may stand there.
+
+    ``looked_at`` are the files, folders and patterns that were read or looked for; ``files`` are those that were to be read,
+    the main one first, and ``contents`` their bytes, one a file.
+    """
 
     root: Node
     problems: tuple[Problem, ...]
     complete: bool
+    looked_at: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+    contents: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 def read_tree(path: Path, environment: Mapping[str, str]) -> Tree:
@@ -30,7 +37,14 @@ def read_tree(path: Path, environment: Mapping[str, str]) -> Tree:
     reading = _Reading(environment)
     reading.file(path, Position(str(path), 1, 1), ())
     root = Node(reading.members, Position(str(path), 1, 1))
-    return Tree(root, tuple(reading.problems), complete=reading.complete)
+    return Tree(
+        root,
+        tuple(reading.problems),
+        complete=reading.complete,
+        looked_at=tuple(reading.looked_at),
+        files=tuple(reading.contents),
+        contents=tuple(reading.contents.values()),
+    )
 
 
 @dataclass(slots=True)
@@ -40,6 +54,8 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     complete: bool = True
     done: set[Path] = field(default_factory=set)
+    looked_at: list[Path] = field(default_factory=list)
+    contents: dict[Path, bytes] = field(default_factory=dict)
 
     def file(self, path: Path, named_at: Position, within: tuple[Path, ...]) -> None:
         """Merge one file and its includes; ``within`` are the files whose includes led here."""
@@ -53,10 +69,17 @@ class _Reading:
             self._fail(named_at.problem(("include",), f"more than {FILES_MAX} files are included", "Include fewer files."))
             return
         self.done.add(identity)
+        self.looked_at.append(path)
+        self.contents[path] = content = _content(path)
         try:
             root, problems = read_source(path, self.environment)
         except Unreadable as error:
             self._fail(error.problem)
+            return
+        if _content(path) != content:
+            # What is kept as the history must be what runs.
+            at, what = Position(str(path), 1, 1), "the file was written to while it was read"
+            self._fail(at.problem((), what, "Try again; a running gateway does so by itself."))
             return
         self.problems += problems
         for name, member in root.members().items():
@@ -78,6 +101,7 @@ class _Reading:
                         item.at.problem(path, "must be a text", "Name a file, a folder or a pattern such as 'contracts/*.yaml'.")
                     )
                 continue
+            self.looked_at.append(including.parent / target)
             try:
                 found = _files(_plain(including.parent / target))
             except (OSError, ValueError, NotImplementedError):
@@ -113,6 +137,15 @@ class _Reading:
     def _fail(self, problem: Problem) -> None:
         self.problems.append(problem)
         self.complete = False
+
+
+def _content(path: Path) -> bytes:
+    """The file's bytes; none where it cannot be read, which is reported where it is parsed."""
+    try:
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES_MAX + 1)
+    except (OSError, ValueError):
+        return b""
 
 
 def _files(target: Path) -> tuple[Path, ...]:

@@ -1,8 +1,10 @@
 """The contract: one commercial and operational agreement under which images are made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+from gateway.core.data_policy import Handling
 
 
 class OnAmbiguous(StrEnum):
@@ -10,6 +12,13 @@ class OnAmbiguous(StrEnum):
 
     FAIL = "fail"
     RETRY = "retry"
+
+
+class OnUnavailable(StrEnum):
+    """What becomes of a request whose limits cannot be looked up: it passes, or it is refused."""
+
+    FAIL_OPEN = "fail_open"
+    FAIL_CLOSED = "fail_closed"
 
 
 class VerificationState(StrEnum):
@@ -45,11 +54,16 @@ class RecordedLimit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Who limits, under which usage tier, and what the dashboard said."""
+    """Who limits, under which usage tier, and what the dashboard said.
+
+    A request that finds a recorded limit used up waits for at most ``queue_s`` before it goes elsewhere or is refused.
+    """
 
     owner: str
     usage_tier: str
     recorded: tuple[RecordedLimit, ...]
+    queue_s: float = 0.0
+    on_unavailable: OnUnavailable = OnUnavailable.FAIL_OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +93,14 @@ class FailureTerms:
 
 @dataclass(frozen=True, slots=True)
 class DataTerms:
-    """What happens to uploaded reference images and generated files."""
+    """What happens to uploaded reference images and generated files. ``handling`` is what of it a policy can compare."""
 
     reference_images: str
     outputs: str
     training: str
     retention: str
     region: str
+    handling: Handling = field(default_factory=Handling)
 
 
 @dataclass(frozen=True, slots=True)

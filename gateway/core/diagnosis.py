@@ -69,7 +69,10 @@ class Diagnosis:
 
 
 class Refusal(Exception):
-    """The gateway's own error: nothing was sent to a provider. Carries the OpenAI error's members and the diagnosis."""
+    """The gateway's own error: nothing was sent to a provider. Carries the OpenAI error's members and the diagnosis.
+
+    ``retry_after_s`` counts where it is ``retryable``.
+    """
 
     def __init__(
         self,
@@ -84,8 +87,10 @@ class Refusal(Exception):
         first_check: str,
         stop_rule: str,
         retryable: bool = False,
+        retry_after_s: float = 1.0,
     ) -> None:
         super().__init__(message)
+        self.retry_after_s = retry_after_s
         self.status, self.type, self.code, self.param, self.message = status, type, code, param, message
         self.diagnosis = Diagnosis(owner, rule, first_check, stop_rule, Outcome.NOT_SENT, retryable)
 
@@ -133,6 +138,30 @@ def client_left() -> Diagnosis:
         _MAY_BE_BILLED,
         Outcome.AMBIGUOUS,
         retryable=False,
+    )
+
+
+def limit_used_up(*, ever: bool) -> Diagnosis:
+    """A recorded limit of the contract has no room; ``ever``: whether a request of this size can fit into it at all."""
+    return Diagnosis(
+        Owner.RATE_LIMIT,
+        "rate_limit.contract",
+        "Compare the limits recorded in the contract with the provider's limits page.",
+        "Wait for retry-after; reduce concurrency before asking for a higher limit." if ever else "Ask for fewer images at once.",
+        Outcome.NOT_SENT,
+        retryable=ever,
+    )
+
+
+def limits_unknown() -> Diagnosis:
+    """The counters of the contract's limits cannot be asked, and the contract says that nothing is sent then."""
+    return Diagnosis(
+        Owner.GATEWAY,
+        "gateway.limits_unavailable",
+        "Ops: can the gateway reach the Redis at state.redis_url?",
+        "Nothing was sent, nothing was billed: the request may be sent again.",
+        Outcome.NOT_SENT,
+        retryable=True,
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from gateway.core.diagnosis import Refusal, shape_refusal
 
@@ -13,6 +14,7 @@ PARTIAL_IMAGES_MAX = 3
 AUTO = "auto"
 # What a size or a quality can look like, whatever values a provider knows: it is booked, printed and compared.
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_END_USER = ("safety_identifier", "user")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _BOOLEANS = {"true": True, "false": False}
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
@@ -30,13 +32,16 @@ class Operation(StrEnum):
 class ImageRequest:
     """The members the gateway itself must understand; everything else passes to the provider as it came.
 
-    ``size``, ``quality`` and ``output_format`` are the caller's words (``auto`` where absent); ``n`` is 1 to 10,
-    ``partial_images`` 0 to 3. ``references`` counts the images that came along, mask and markup included.
+    ``size``, ``quality``, ``output_format`` and ``background`` are the caller's words (``auto`` where absent); ``n`` is 1 to
+    10, ``partial_images`` 0 to 3. ``prompt_bytes`` is the prompt's length in UTF-8. ``references`` counts the images that
+    came along, mask and markup included. ``members`` are the names of all that was sent, known or not. ``end_user`` is what
+    the app sent as ``safety_identifier`` (or ``user``), ``contract`` the only one (its id) that it accepts; both empty where
+    it sent none.
     """
 
     operation: Operation
     model: str
-    prompt: str
+    prompt_bytes: int
     n: int
     size: str
     quality: str
@@ -44,13 +49,19 @@ class ImageRequest:
     stream: bool = False
     partial_images: int = 0
     references: int = 0
+    background: str = AUTO
+    members: frozenset[str] = frozenset()
+    end_user: str = ""
+    contract: str = ""
 
 
-def parse(operation: Operation, fields: object, references: int = 0, *, form: bool = False) -> ImageRequest:
+def parse(
+    operation: Operation, fields: object, references: int = 0, members: frozenset[str] = frozenset(), *, form: bool = False
+) -> ImageRequest:
     """Check the members of a request's body; raises ``Refusal`` with the member's name.
 
-    ``form``: the values came as texts of a multipart form. ``null`` counts as absent for the optional members, as OpenAI
-    treats it (measured 2026-08-29).
+    ``members`` are the names of all that was sent, ``fields`` those that the gateway understands. ``form``: the values came as
+    texts of a multipart form. ``null`` counts as absent for the optional members, as OpenAI treats it (measured 2026-08-29).
     """
     if not isinstance(fields, Mapping):
         raise shape_refusal("invalid_type", 'The body must be a JSON object such as {"model": …, "prompt": …}.')
@@ -64,7 +75,7 @@ def parse(operation: Operation, fields: object, references: int = 0, *, form: bo
     return ImageRequest(
         operation=operation,
         model=model,
-        prompt=prompt,
+        prompt_bytes=len(prompt.encode()),
         n=_integer(fields, "n", 1, 1, N_MAX, form=form),
         size=_word(fields, "size"),
         quality=_word(fields, "quality"),
@@ -72,9 +83,13 @@ def parse(operation: Operation, fields: object, references: int = 0, *, form: bo
         stream=stream,
         partial_images=partial_images if stream else 0,
         references=references,
+        background=_word(fields, "background"),
+        members=members,
+        end_user=next((it for name in _END_USER if isinstance(it := fields.get(name), str)), ""),
     )
 
 
+@lru_cache(maxsize=1024)
 def pixels_of(size: str) -> tuple[int, int] | None:
     """``(width, height)`` of a ``WIDTHxHEIGHT`` text; ``None`` for anything else, ``auto`` included."""
     found = _SIZE.fullmatch(size)

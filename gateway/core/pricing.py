@@ -127,6 +127,13 @@ def estimate(request: ImageRequest, price_list: PriceList, upstream_model: str, 
     return _total(parts, price_list.currency, Basis.ESTIMATED)
 
 
+def tokens_max(request: ImageRequest, price_list: PriceList, upstream_model: str, on: date) -> int | None:
+    """The most tokens that the request can take, in and out; ``None`` where the list does not say how many an image has."""
+    found = price_list.price_of(upstream_model, on)
+    usage = None if found is None else _largest_usage(request, found.output_tokens)
+    return None if usage is None else usage.text_in + usage.image_in + usage.image_out
+
+
 def _total(parts: list[Decimal | None], currency: str, basis: Basis) -> Cost:
     known = [part for part in parts if part is not None]
     if not known or len(known) < len(parts):
@@ -146,10 +153,12 @@ def _of_tokens(usage: Usage | None, rates: TokenRates) -> Decimal | None:
         (usage.image_out, rates.image_out),
         (usage.text_out, rates.text_out),
     ):
-        if tokens and rate is None:
+        if not tokens:
+            continue
+        if rate is None:
             return None
-        total += tokens * (rate or Decimal(0)) / _MILLION
-    return total
+        total += tokens * rate
+    return total / _MILLION
 
 
 def _of_images(delivery: Delivery, rates: tuple[ImageRate, ...]) -> Decimal | None:
@@ -175,7 +184,7 @@ def _largest_usage(request: ImageRequest, rule: OutputTokens | None) -> Usage | 
     if image is None or partials is None or image_in is None:
         return None
     # A token is at least one byte of text; the wrapper around a prompt has been measured at under 16 tokens, an edit's at 32.
-    text_in = len(request.prompt.encode()) + (32 if request.references else 16)
+    text_in = request.prompt_bytes + (32 if request.references else 16)
     return Usage(text_in=text_in, image_in=image_in, image_out=request.n * (image + partials))
 
 

@@ -1,82 +1,71 @@
-"""Where a request may go: the plan, and for every route that is left out the reason."""
+"""Where a request may go: the plan, and for every route that is left out each reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from difflib import get_close_matches
-from enum import StrEnum
 
-from gateway.core.diagnosis import Owner, Refusal, shape_refusal
+from gateway.core.choice import Candidate, in_order
+from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.eligibility import Conditions, Drop, Reason, Screen
 from gateway.core.images import ImageRequest
-from gateway.core.money import Cost
-from gateway.core.pricing import estimate
-from gateway.core.snapshot import App, Model, Route, RouteState, Snapshot
+from gateway.core.snapshot import App, Model, Snapshot
+from gateway.core.unserved import unserved
 
 NAME_CHARS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """What the plan depends on besides its other arguments. ``now`` is aware, in UTC."""
-
-    now: datetime
-
-
-class Reason(StrEnum):
-    """Why a route was left out."""
-
-    STATE = "state"
-    CONTRACT_NOT_EFFECTIVE = "contract_not_effective"
-    OPERATION = "operation"
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A route that was left out: why, who owns that, and what would bring it back."""
-
-    route: Route
-    reason: Reason
-    owner: Owner
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An eligible route and the most that the request can cost there."""
-
-    route: Route
-    estimate: Cost
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
-    """Eligible routes in the order to try them, and the drops."""
+    """Eligible routes in the order to try them, and every reason against each of the others."""
 
     model: Model
+    app: App
     candidates: tuple[Candidate, ...]
     dropped: tuple[Drop, ...]
 
 
 def plan(request: ImageRequest, app: App, snapshot: Snapshot, conditions: Conditions) -> Plan:
-    """Every route of the model is either a candidate or a drop; raises ``Refusal`` where no route is eligible."""
+    """Every route of the model is either a candidate or dropped; raises ``Refusal`` where no route is eligible."""
+    found = survey(request, app, snapshot, conditions)
+    if not found.candidates:
+        raise unserved(found.model, found.dropped, conditions.now)
+    return found
+
+
+def survey(request: ImageRequest, app: App, snapshot: Snapshot, conditions: Conditions) -> Plan:
+    """The plan even where it has no candidate; raises ``Refusal`` only where the app cannot ask for that model or contract."""
     model = _model_for(request.model, app, snapshot)
-    today = conditions.now.date()
-    candidates, dropped = [], []
+    if request.contract:
+        _check_contract(request.contract, app, snapshot)
+    today, screen = conditions.now.date(), Screen(request, app, conditions)
+    candidates: list[Candidate] = []
+    dropped: list[Drop] = []
     for route in model.routes:
-        drop = _drop(route, request, conditions)
-        if drop is None:
-            candidates.append(Candidate(route, estimate(request, route.price_list, route.upstream_model, today)))
+        if reasons := screen.drops(route):
+            dropped += reasons
         else:
-            dropped.append(drop)
-    if not candidates:
-        raise _not_served(model, request) if _only_the_request(dropped) else _no_route(model, tuple(dropped))
-    return Plan(model, tuple(candidates), tuple(dropped))
+            candidates.append(Candidate(route, request, today))
+    if not candidates and not model.eject_last:
+        candidates, dropped = _with_the_last_ejected(dropped, request, conditions)
+    return Plan(model, app, in_order(candidates, model, conditions.draw), tuple(dropped))
 
 
 def models_for(app: App, snapshot: Snapshot) -> tuple[Model, ...]:
     """The models an app may use, each once, by name."""
     mine = {model.name: model for model in snapshot.models.values() if app.may_use(model.name)}
     return tuple(mine[name] for name in sorted(mine))
+
+
+def _with_the_last_ejected(
+    dropped: Sequence[Drop], request: ImageRequest, conditions: Conditions
+) -> tuple[list[Candidate], list[Drop]]:
+    """A route that only the breaker keeps out is better than none: the one whose ejection ends first is tried."""
+    otherwise = {drop.route.id for drop in dropped if drop.reason is not Reason.BREAKER}
+    ejected = [drop for drop in dropped if drop.route.id not in otherwise]
+    if not ejected:
+        return [], list(dropped)
+    last = min(ejected, key=lambda drop: drop.until or conditions.now).route
+    return [Candidate(last, request, conditions.now.date())], [drop for drop in dropped if drop.route is not last]
 
 
 def _model_for(asked: str, app: App, snapshot: Snapshot) -> Model:
@@ -111,38 +100,19 @@ def _model_for(asked: str, app: App, snapshot: Snapshot) -> Model:
     return model
 
 
-def _drop(route: Route, request: ImageRequest, conditions: Conditions) -> Drop | None:
-    if route.state is not RouteState.ACTIVE:
-        return Drop(route, Reason.STATE, Owner.ROUTE, f"Set the route's state to active; it is {route.state}.")
-    if not route.contract.effective(conditions.now.date()):
-        remedy = f"Renew the contract {route.contract.reference}, or give the route one that is in force."
-        return Drop(route, Reason.CONTRACT_NOT_EFFECTIVE, Owner.ROUTE, remedy)
-    if request.operation not in route.operations:
-        remedy = f"Declare the operation '{request.operation}' on the route if its provider serves it."
-        return Drop(route, Reason.OPERATION, Owner.REQUEST_SHAPE, remedy)
-    return None
-
-
-def _only_the_request(dropped: Sequence[Drop]) -> bool:
-    """Whether every route would take another request now."""
-    return all(drop.reason is Reason.OPERATION for drop in dropped)
-
-
-def _not_served(model: Model, request: ImageRequest) -> Refusal:
-    message = f"No route of '{model.name}' serves the operation '{request.operation}'. Use another model or another endpoint."
-    return shape_refusal("unsupported_operation", message, param="model")
-
-
-def _no_route(model: Model, dropped: tuple[Drop, ...]) -> Refusal:
-    reasons = "; ".join(sorted({drop.reason.replace("_", " ") for drop in dropped}))
-    return Refusal(
-        status=503,
-        type="server_error",
-        code="no_eligible_route",
-        param="model",
-        message=f"No route for '{model.name}' can take the request ({reasons}). The gateway's operators must mend the routes.",
-        owner=Owner.ROUTE,
-        rule="route.none_eligible",
-        first_check=" ".join(f"{drop.route.id}: {drop.remedy}" for drop in dropped),
-        stop_rule="Do not retry before a route is back.",
+def _check_contract(asked: str, app: App, snapshot: Snapshot) -> None:
+    """A caller may narrow the choice to a contract of its app, and learns nothing about others."""
+    if asked in snapshot.contracts and (app.contracts is None or asked in app.contracts):
+        return
+    raise Refusal(
+        status=400,
+        type="invalid_request_error",
+        code="contract_not_allowed",
+        param=None,
+        message=f"x-gateway-require-contract: the contract '{asked[:NAME_CHARS_SHOWN]}' is none of this app's. "
+        "Send the id of one that it may use, as x-gateway-contract names it before the '@', or leave the header out.",
+        owner=Owner.CALLER,
+        rule="caller.contract",
+        first_check="Compare it with x-gateway-contract on an earlier answer.",
+        stop_rule="Do not send it again unchanged: it will be refused again.",
     )

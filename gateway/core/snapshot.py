@@ -1,13 +1,24 @@
 """One validated, immutable, indexed revision of the configuration: all that a request needs to know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
-from gateway.core.contract import Contract
+from gateway.core.capability import Capabilities
+from gateway.core.contract import Contract, OnUnavailable
+from gateway.core.data_policy import DataPolicy
+from gateway.core.diagnosis import Owner
 from gateway.core.images import Operation
 from gateway.core.pricing import PriceList
 from gateway.core.secret import Secret
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def _empty() -> Mapping[str, Any]:
+    return _EMPTY
 
 
 class RouteState(StrEnum):
@@ -48,7 +59,10 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """Public model -> provider + upstream model + contract. ``operations`` are those of the Images API that it serves."""
+    """Public model -> provider + upstream model + contract. ``operations`` are those of the Images API that it serves.
+
+    ``capabilities`` is ``None`` where nothing says what it can honour: then every parameter is passed on.
+    """
 
     id: str
     model: str
@@ -58,22 +72,75 @@ class Route:
     price_list: PriceList
     state: RouteState
     operations: frozenset[Operation] = frozenset({Operation.GENERATION, Operation.EDIT})
+    capabilities: Capabilities | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackPolicy:
+    """When a request may go to another route, which can mean another contract.
+
+    ``owners`` may cause it; ``contracts`` (ids) may receive it, the first attempt's own always may. ``attempts_max`` counts
+    all attempts of a request. No attempt begins ``deadline_s`` after the first did, and none follows one that took longer
+    than ``failed_within_s`` to fail.
+    """
+
+    owners: frozenset[Owner]
+    contracts: frozenset[str]
+    attempts_max: int
+    deadline_s: float
+    failed_within_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often the same route is tried again, where the failed attempt surely did not run.
+
+    The wait is drawn between 0 and ``backoff_s`` x 2^n (full jitter), or is the provider's ``retry-after``; a longer one
+    than ``wait_s_max`` is not waited for.
+    """
+
+    times_max: int
+    backoff_s: float
+    wait_s_max: float
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The name an app asks for, the other names it answers to, and its routes in order of preference."""
+    """The name an app asks for, the other names it answers to, its routes in order of preference, and how one is chosen.
+
+    ``tiers`` says which routes are tried only after others (absent: tier 1). Within a tier: by ``split``, the weights of
+    those that share the requests, or ``cheapest_first``, or the order of ``routes``. ``eject_last``: whether the breaker may
+    eject the only route that is left.
+    """
 
     name: str
     aliases: tuple[str, ...]
     routes: tuple[Route, ...]
+    tiers: Mapping[str, int] = field(default_factory=_empty)
+    split: Mapping[str, int] = field(default_factory=_empty)
+    cheapest_first: bool = False
+    fallback: FallbackPolicy | None = None
+    retries: RetryPolicy = RetryPolicy(times_max=0, backoff_s=0.5, wait_s_max=10.0)
+    eject_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppLimits:
+    """What an app may ask for; ``None`` where nothing limits it. ``jobs_max`` is how many requests at once."""
+
+    requests_per_minute: int | None = None
+    images_per_minute: int | None = None
+    jobs_max: int | None = None
+    on_unavailable: OnUnavailable = OnUnavailable.FAIL_OPEN
 
 
 @dataclass(frozen=True, slots=True)
 class App:
     """The caller. ``models`` is ``None`` where every model is allowed; ``tags`` are the free tag keys it may send.
 
-    ``on_disconnect``: what becomes of an attempt whose client has left.
+    ``on_disconnect``: what becomes of an attempt whose client has left. ``contracts`` are the ids of those under which it may
+    be served, ``None`` for all; ``pins`` names the one route of a model that serves it. ``biller_change``: whether a fallback
+    may change who bills.
     """
 
     id: str
@@ -84,6 +151,11 @@ class App:
     tags: frozenset[str]
     tag_body: bool
     on_disconnect: OnDisconnect = OnDisconnect.FINISH
+    contracts: frozenset[str] | None = None
+    pins: Mapping[str, str] = field(default_factory=_empty)
+    biller_change: bool = False
+    limits: AppLimits = AppLimits()
+    data_policy: DataPolicy = field(default_factory=DataPolicy)
 
     def may_use(self, model: str) -> bool:
         """Whether the app's policy allows that model."""

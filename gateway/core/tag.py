@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from gateway.core.diagnosis import Diagnosis
+from gateway.core.diagnosis import Diagnosis, Owner
 from gateway.core.money import Cost, nothing
 from gateway.core.pricing import Delivery
 from gateway.core.snapshot import Route
@@ -14,6 +14,17 @@ NONE = "none"
 ROUTES_KEPT_MAX = 1024
 Header = tuple[bytes, bytes]
 _ROUTE_FACTS = ("contract", "route", "provider", "model", "billing-owner", "limits-owner", "support-owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """The contract (id) under which the request would have been served, and who owns that it was not."""
+
+    contract: str
+    owner: Owner
+
+    def __str__(self) -> str:
+        return f"from={self.contract}; owner={self.owner}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +39,13 @@ class Tag:
     route: Route | None = None
     cost: Cost | None = None
     diagnosis: Diagnosis | None = None
+    fallback: Fallback | None = None
 
     def headers(self) -> list[Header]:
-        """Every header on every answer, ``none`` where no contract was reached. Names are final; values are plain ASCII."""
+        """Every header on every answer, ``none`` where no contract was reached; only a fallback's is absent without one.
+
+        Names are final; values are plain ASCII.
+        """
         cost = self.cost or nothing(NONE)
         found = [
             (b"x-gateway-request-id", self.request_id.encode()),
@@ -40,6 +55,8 @@ class Tag:
             (b"x-gateway-currency", _header_text(cost.currency)),
             (b"x-gateway-cost-basis", cost.basis.encode()),
         ]
+        if self.fallback is not None:
+            found.append((b"x-gateway-fallback", str(self.fallback).encode()))
         if self.diagnosis is not None:
             found.append((b"x-gateway-owner", self.diagnosis.owner.encode()))
             found.append((b"x-should-retry", b"true" if self.diagnosis.retryable else b"false"))
@@ -54,6 +71,8 @@ class Tag:
         found: dict[str, Any] = {"request_id": self.request_id, "attempts": self.attempts}
         found |= {name.replace("-", "_"): value for name, value in _route_facts(self.route).items()}
         found |= {"cost": None if cost.amount is None else cost.text, "currency": cost.currency, "cost_basis": cost.basis.value}
+        if self.fallback is not None:
+            found["fallback"] = {"from": self.fallback.contract, "owner": self.fallback.owner.value}
         if delivery is not None:
             found |= {"images": delivery.images, "size": delivery.size}
         if discrepancies:

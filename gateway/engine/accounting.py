@@ -8,11 +8,11 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from gateway.core.choice import Candidate
 from gateway.core.diagnosis import Diagnosis, Outcome, Owner
 from gateway.core.ledger import Attribution, Entry, Kind, closing_kind
 from gateway.core.money import Cost, nothing
 from gateway.core.pricing import Delivery, price
-from gateway.core.routing import Candidate
 from gateway.core.snapshot import Route
 from gateway.core.verification import Discrepancy
 from gateway.engine.call import Call
@@ -27,9 +27,11 @@ class Accounting:
 
     async def reserve(self, call: Call, candidate: Candidate, attempt: int) -> "Booking":
         """Hold the attempt's estimate; returns once that is durable, raises ``LedgerUnavailable``."""
-        booking = Booking(self._ledger, self._clock, call, candidate, _attribution(call, candidate, attempt))
+        booking = Booking(
+            self._ledger, self._clock, call, candidate.route, candidate.estimate, _attribution(call, candidate, attempt)
+        )
         try:
-            await booking.write(Kind.RESERVE, candidate.estimate, images=call.request.n)
+            await booking.write(Kind.RESERVE, booking.estimate, images=call.request.n)
         except asyncio.CancelledError:
             # The entry is written all the same, and nobody else would ever close it.
             with suppress(LedgerUnavailable):
@@ -45,15 +47,11 @@ class Booking:
     _ledger: Ledger
     _clock: Callable[[], datetime]
     _call: Call
-    _candidate: Candidate
+    route: Route
+    estimate: Cost
     _attribution: Attribution
     upstream_request_id: str = ""
     _closed: bool = False
-
-    @property
-    def route(self) -> Route:
-        """The attempt's."""
-        return self._candidate.route
 
     @property
     def closed(self) -> bool:
@@ -68,14 +66,13 @@ class Booking:
 
     async def fail(self, diagnosis: Diagnosis) -> Cost:
         """Book the failure: ``void`` where it surely cost nothing, otherwise ``expire`` at the estimate; durable on return."""
-        estimate = self._candidate.estimate
-        cost = nothing(estimate.currency) if closing_kind(diagnosis.outcome) is Kind.VOID else estimate
+        cost = nothing(self.estimate.currency) if closing_kind(diagnosis.outcome) is Kind.VOID else self.estimate
         await self._close(diagnosis.outcome, cost, owner=diagnosis.owner)
         return cost
 
     async def abandon(self) -> None:
         """Book that nothing was sent."""
-        await self._close(Outcome.NOT_SENT, nothing(self._candidate.estimate.currency), owner=Owner.GATEWAY)
+        await self._close(Outcome.NOT_SENT, nothing(self.estimate.currency), owner=Owner.GATEWAY)
 
     def write(
         self,
@@ -111,7 +108,7 @@ class Booking:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if not self._closed:
-            await self._close(Outcome.AMBIGUOUS, self._candidate.estimate, owner=Owner.GATEWAY)
+            await self._close(Outcome.AMBIGUOUS, self.estimate, owner=Owner.GATEWAY)
 
     async def _close(
         self,

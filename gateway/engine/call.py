@@ -1,7 +1,7 @@
 """One client call and its client, as the engine sees them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from gateway.core.diagnosis import Diagnosis
 from gateway.core.images import ImageRequest
 from gateway.core.money import Cost
 from gateway.core.snapshot import App, Route, Snapshot
-from gateway.core.tag import Header, Tag
+from gateway.core.tag import Fallback, Header, Tag
 from gateway.core.verification import Discrepancy
 from gateway.ports import Content
 
@@ -57,9 +57,14 @@ class Client(Protocol):
 
 @dataclass(slots=True)
 class Progress:
-    """How far a call has come: what its log line, its metrics and an error's tag can say. Filled in as the call goes on."""
+    """How far a call has come: what its log line, its metrics and an error's tag can say. Filled in as the call goes on.
+
+    ``attempts`` counts the calls that were made; ``failed`` are the attempts that delivered nothing, in their order, with
+    those for which a contract's limit had no room.
+    """
 
     attempts: int = 0
+    failed: list[tuple[Route, Diagnosis]] = field(default_factory=list)
     route: Route | None = None
     cost: Cost | None = None
     images: int = 0
@@ -70,7 +75,15 @@ class Progress:
 
     def tag(self, request_id: str) -> Tag:
         """What is known now."""
-        return Tag(request_id, self.attempts, self.route, self.cost, self.diagnosis)
+        return Tag(request_id, self.attempts, self.route, self.cost, self.diagnosis, self.fallback)
+
+    @property
+    def fallback(self) -> Fallback | None:
+        """Where the request would have been served, had that not failed; ``None`` where it is served there."""
+        if not self.failed or self.failed[0][0] is self.route:
+            return None
+        route, diagnosis = self.failed[0]
+        return Fallback(route.contract.id, diagnosis.owner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,26 @@
 """The story of a request: plan, then for each step reserve, send, judge, relay, settle."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 
-from gateway.core.attempts import Attempt, Try, next_step
+from gateway.core.attempts import Attempt, Moment, Stop, Wait, next_step
+from gateway.core.choice import Candidate
+from gateway.core.diagnosis import Refusal
+from gateway.core.eligibility import Conditions
 from gateway.core.images import Operation
-from gateway.core.routing import Candidate, Conditions, plan
+from gateway.core.routing import Plan, plan
 from gateway.core.snapshot import OnDisconnect
 from gateway.engine.accounting import Accounting, Booking
 from gateway.engine.call import Call, Client, Failure, Progress
-from gateway.engine.failures import failure_of_answer, failure_of_departure, failure_without_answer
+from gateway.engine.conditions import RouteConditions
+from gateway.engine.failures import failure_of_answer, failure_of_departure, failure_of_limit, failure_without_answer
 from gateway.engine.outlet import Outlet, printable
 from gateway.engine.relaying import relay
+from gateway.engine.retry_budget import RetryBudget
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamResponse
 
 UPSTREAM_REQUEST_ID = "x-request-id"
@@ -25,12 +32,23 @@ _PATHS = {
 
 
 class Dispatcher:
-    """Serves calls. ``providers`` are the dialects' implementations by name; ``heartbeat_s`` is for streams that are silent."""
+    """Serves calls. ``providers`` are the dialects' implementations by name; ``heartbeat_s`` is for streams that are silent.
+
+    ``decided`` is told of every plan, or of the refusal in its place.
+    """
 
     def __init__(
-        self, providers: Mapping[str, Provider], accounting: Accounting, clock: Callable[[], datetime], *, heartbeat_s: float
+        self,
+        providers: Mapping[str, Provider],
+        accounting: Accounting,
+        conditions: RouteConditions,
+        *,
+        heartbeat_s: float,
+        decided: Callable[[Call, Conditions, Plan | Refusal], None],
     ) -> None:
-        self._providers, self._accounting, self._clock, self._heartbeat_s = providers, accounting, clock, heartbeat_s
+        self._providers, self._accounting, self._conditions = providers, accounting, conditions
+        self._heartbeat_s, self._decided = heartbeat_s, decided
+        self._budget = RetryBudget()
 
     async def serve(self, call: Call, client: Client, progress: Progress) -> Failure | None:
         """Answer the client and return ``None``, or return why not.
@@ -38,51 +56,98 @@ class Dispatcher:
         Raises ``Refusal`` where no attempt is made and ``LedgerUnavailable`` where none can be booked. Where the failure comes
         after the answer's head has left (``progress.head_sent``), the client's connection must be broken off.
         """
-        the_plan = plan(call.request, call.app, call.snapshot, Conditions(self._clock()))
-        outlet = Outlet(call, client, progress, self._heartbeat_s)
-        attempts: tuple[Attempt, ...] = ()
-        failure: Failure | None = None
-        while isinstance(step := next_step(the_plan, attempts), Try):
-            failure = await self._attempt(call, client, outlet, step.candidate, progress)
-            if failure is None:
-                return None
-            attempts += (Attempt(step.candidate, failure.diagnosis),)
+        the_plan = self._plan(call)
+        job = _Job(call, client, Outlet(call, client, progress, self._heartbeat_s), progress)
+        with self._budget.request():
+            failure = await self._follow(the_plan, job)
         if failure is not None and progress.head_sent:
-            await outlet.fail(failure)
+            await job.outlet.fail(failure)
         return failure
 
-    async def _attempt(
-        self, call: Call, client: Client, outlet: Outlet, candidate: Candidate, progress: Progress
-    ) -> Failure | None:
+    async def _follow(self, the_plan: Plan, job: "_Job") -> Failure | None:
+        """Attempt after attempt, as the plan and what became of them say."""
+        failure: Failure | None = None
+        attempts: tuple[Attempt, ...] = ()
+        while not isinstance(step := next_step(the_plan, attempts, Moment(job.elapsed_s, self._budget.allows)), Stop):
+            if isinstance(step, Wait):
+                if await _left_within(job.client, step.until_s - job.elapsed_s):
+                    break
+                continue
+            again = any(it.candidate is step.candidate and not it.blocked for it in attempts)
+            with self._budget.retry() if again else nullcontext():
+                ended = await self._attempt(job, step.candidate)
+            if ended is None:
+                return None
+            failure, attempt = ended
+            attempts += (attempt,)
+        return failure
+
+    def _plan(self, call: Call) -> Plan:
+        conditions = self._conditions.of(call)
+        try:
+            found = plan(call.request, call.app, call.snapshot, conditions)
+        except Refusal as refusal:
+            self._decided(call, conditions, refusal)
+            raise
+        self._decided(call, conditions, found)
+        return found
+
+    async def _attempt(self, job: "_Job", candidate: Candidate) -> tuple[Failure, Attempt] | None:
+        """One attempt: ``None`` where it delivered, otherwise what the client is told of it and what the next step must know."""
+        route, progress, began_s = candidate.route, job.progress, job.elapsed_s
+        progress.cost = progress.diagnosis = None
+        with self._conditions.attempt(route) as ending:
+            shortage = await self._conditions.shortage(candidate)
+            if shortage is None:
+                failure = await self._call(job, candidate)
+                wait_s = ending.end(failure)
+            else:
+                progress.route = route
+                failure, wait_s = failure_of_limit(route.contract.id, shortage), shortage.wait_s
+        if failure is None:
+            return None
+        progress.diagnosis = failure.diagnosis
+        progress.failed.append((route, failure.diagnosis))
+        return failure, Attempt(
+            candidate,
+            failure.diagnosis,
+            began_s,
+            job.elapsed_s,
+            wait_s,
+            head_sent=progress.head_sent,
+            blocked=shortage is not None,
+            jitter=random.random(),  # noqa: S311 -- no secret depends on it
+        )
+
+    async def _call(self, job: "_Job", candidate: Candidate) -> Failure | None:
         """One upstream call between its two ledger entries."""
-        async with await self._accounting.reserve(call, candidate, progress.attempts + 1) as booking:
+        progress = job.progress
+        async with await self._accounting.reserve(job.call, candidate, progress.attempts + 1) as booking:
             progress.attempts += 1
-            progress.route, progress.cost = candidate.route, candidate.estimate
-            delivering = self._deliver(call, outlet, candidate, booking, progress)
-            if call.app.on_disconnect is OnDisconnect.CANCEL:
-                failure = await _unless_gone(client, delivering)
+            progress.route, progress.cost = candidate.route, booking.estimate
+            delivering = self._deliver(job, candidate, booking)
+            if job.call.app.on_disconnect is OnDisconnect.CANCEL:
+                failure = await _unless_gone(job.client, delivering)
             else:
                 failure = await delivering
             if failure is not None and not booking.closed:
-                progress.diagnosis = failure.diagnosis
                 progress.cost = await booking.fail(failure.diagnosis)
             return failure
 
-    async def _deliver(
-        self, call: Call, outlet: Outlet, candidate: Candidate, booking: Booking, progress: Progress
-    ) -> Failure | None:
+    async def _deliver(self, job: "_Job", candidate: Candidate, booking: Booking) -> Failure | None:
         begun = time.perf_counter()
         try:
-            response = await outlet.alive(self._send(call, candidate))
+            response = await job.outlet.alive(self._send(job.call, candidate))
         except UpstreamFailed as failed:
             return failure_without_answer(failed)
         finally:
-            progress.upstream_wait_s += time.perf_counter() - begun
+            job.progress.upstream_wait_s += time.perf_counter() - begun
         try:
+            self._conditions.heard(candidate.route, response)
             booking.upstream_request_id = printable(response, UPSTREAM_REQUEST_ID)
             if response.status != 200:
                 return await failure_of_answer(response, candidate.route.provider)
-            return await relay(call, outlet, response, booking, progress)
+            return await relay(job.call, job.outlet, response, booking, job.progress)
         finally:
             response.release()
 
@@ -91,6 +156,31 @@ class Dispatcher:
         body = call.body.for_upstream(candidate.route.upstream_model)
         upstream = UpstreamCall(settings, _PATHS[call.request.operation], call.request_id, body)
         return self._providers[settings.dialect].send(upstream)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A call that is being served, and what all of its attempts share."""
+
+    call: Call
+    client: Client
+    outlet: Outlet
+    progress: Progress
+    begun_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.begun_s
+
+
+async def _left_within(client: Client, wait_s: float) -> bool:
+    """Wait for so long, unless the client leaves before: then nothing more is sent on its behalf."""
+    try:
+        async with asyncio.timeout(max(wait_s, 0.0)):
+            await client.gone()
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _unless_gone(client: Client, delivering: Coroutine[None, None, Failure | None]) -> Failure | None:

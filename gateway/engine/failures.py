@@ -1,5 +1,6 @@
 """What a caller is told of a failed attempt: the provider's own OpenAI-shaped error where there is one, otherwise ours."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,10 +8,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.core.diagnosis import Facts, Owner, Stage, client_left, diagnose
+from gateway.core.diagnosis import Facts, Owner, Stage, client_left, diagnose, limit_used_up, limits_unknown
 from gateway.core.redaction import MASK, redact_foreign
 from gateway.core.snapshot import ProviderSettings
 from gateway.engine.call import Failure
+from gateway.engine.contract_limits import Shortage
 from gateway.ports import UpstreamFailed, UpstreamResponse
 from gateway.relay.scanner import MalformedAnswer
 
@@ -71,6 +73,21 @@ def failure_of_event(event: Mapping[str, Any], provider: ProviderSettings, *, de
 def failure_of_departure() -> Failure:
     """The client has left and wanted nothing to be finished: nobody reads this but the log."""
     return Failure(_CLIENT_CLOSED, _error("The client left.", "invalid_request_error", "client_left"), client_left())
+
+
+def failure_of_limit(contract: str, shortage: Shortage) -> Failure:
+    """The contract's recorded limit has no room for the request within the wait that it allows: no call was made."""
+    wait_s = shortage.wait_s
+    ever = math.isfinite(wait_s)
+    wait = (("retry-after", str(max(math.ceil(wait_s), 1))),) if ever else ()
+    hint = (
+        f"Try again in {math.ceil(wait_s)} s." if ever else "It asks for more at once than the limit ever allows: ask for less."
+    )
+    if not shortage.known:
+        message = f"The limits of the contract '{contract}' cannot be looked up now, so nothing was sent. {hint}"
+        return Failure(503, _error(message, "server_error", "limits_unavailable"), limits_unknown(), wait)
+    message = f"A limit recorded in the contract '{contract}' is used up, so nothing was sent. {hint}"
+    return Failure(429, _error(message, "rate_limit_error", "rate_limit_exceeded"), limit_used_up(ever=ever), wait)
 
 
 def _openai_error(body: bytes, private: Iterable[str | None]) -> dict[str, object] | None:

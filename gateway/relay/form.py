@@ -82,7 +82,7 @@ class FormFile:
 class Form:
     """A form that has arrived as a whole. ``fields`` holds the texts by name, of a repeated ``name[]`` the last.
 
-    ``references`` counts the files, mask and markup included.
+    ``references`` counts the files, mask and markup included. ``members`` are the names of all parts, ``svg`` for ``svg[model]``.
     """
 
     form = True
@@ -95,6 +95,7 @@ class Form:
         )
         self.files = tuple(part for part in parts if isinstance(part, FormFile))
         self.references = len(self.files)
+        self.members = frozenset(part.head.name.partition("[")[0] for part in parts)
 
     def for_upstream(self, model: str) -> SpooledContent:
         """The form with the upstream's name of the model in the place of the caller's; any number of times."""

@@ -4,7 +4,10 @@ from typing import Any
 
 import msgspec
 
-UNDERSTOOD = ("model", "prompt", "n", "size", "quality", "output_format", "stream", "partial_images")
+UNDERSTOOD = (
+    "model", "prompt", "n", "size", "quality", "output_format", "background", "stream", "partial_images", "safety_identifier",
+    "user",
+)  # fmt: skip
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -13,7 +16,10 @@ class MalformedBody(Exception):
 
 
 class RequestBody:
-    """Every member keeps the bytes it came with; of a repeated member the last counts, here and upstream alike."""
+    """Every member keeps the bytes it came with; of a repeated member the last counts, here and upstream alike.
+
+    ``fields`` are those that the gateway understands, ``members`` the names of all that are not ``null``.
+    """
 
     references = 0
     form = False
@@ -27,6 +33,7 @@ class RequestBody:
             }
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise MalformedBody(str(error)) from error
+        self.members = frozenset(name for name, value in self._members.items() if value != b"null")
 
     def for_upstream(self, model: str) -> bytes:
         """The body with the upstream's name of the model in the place of the caller's."""

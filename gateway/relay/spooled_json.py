@@ -16,12 +16,17 @@ ENVELOPE_BYTES_MAX = (REFERENCES_MAX + 4) * STRING_BYTES_KEPT
 
 
 class SpooledJson:
-    """``fields`` are the members that the gateway understands; ``references`` counts the images that came along."""
+    """``fields`` are the members that the gateway understands, ``members`` the names of all that are not ``null``.
+
+    ``references`` counts the images that came along.
+    """
 
     form = False
 
-    def __init__(self, spool: Spool, fields: dict[str, Any], references: int, model: tuple[int, int]) -> None:
-        self._spool, self.fields, self.references, self._model = spool, fields, references, model
+    def __init__(self, spool: Spool, envelope: dict[str, Any], references: int, model: tuple[int, int]) -> None:
+        self._spool, self.references, self._model = spool, references, model
+        self.fields = {name: envelope[name] for name in UNDERSTOOD if name in envelope}
+        self.members = frozenset(name for name, value in envelope.items() if value is not None)
 
     def for_upstream(self, model: str) -> SplicedContent:
         """The body with the upstream's name of the model in the place of the caller's."""
@@ -56,8 +61,7 @@ class SpooledJsonReader:
         if repeated := self._scanner.repeated & {*UNDERSTOOD, "images"}:
             raise MalformedBody(f"the member {sorted(repeated)[0]!r} stands in it twice")
         await self._spool.finish()
-        fields = {name: members[name] for name in UNDERSTOOD if name in members}
-        return SpooledJson(self._spool, fields, _references(members), self._scanner.spans.get("model", (0, 0)))
+        return SpooledJson(self._spool, members, _references(members), self._scanner.spans.get("model", (0, 0)))
 
 
 def _references(members: dict[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """Every error of the data plane in OpenAI's shape, with the tag's headers and member."""
 
 import json
+import math
 from typing import Any
 
 from starlette.responses import Response
@@ -8,6 +9,8 @@ from starlette.responses import Response
 from gateway.core.diagnosis import Diagnosis, Outcome, Owner, Refusal
 from gateway.core.tag import Tag
 from gateway.engine.call import Failure
+
+_SOON_S = 1.0
 
 
 def error_answer(failure: Failure, tag: Tag, *, tag_body: bool = True) -> Response:
@@ -25,7 +28,7 @@ def failure_of_refusal(refusal: Refusal) -> Failure:
         "param": refusal.param,
         "code": refusal.code,
     }
-    return Failure(refusal.status, error, refusal.diagnosis, _wait(refusal.diagnosis))
+    return Failure(refusal.status, error, refusal.diagnosis, _wait(refusal.retry_after_s) if refusal.diagnosis.retryable else ())
 
 
 def ledger_unavailable(*, sent: bool) -> Failure:
@@ -62,8 +65,9 @@ def _own_failure(status: int, code: str, message: str, *, sent: bool, retryable:
         retryable,
     )
     error: dict[str, object] = {"message": message, "type": "server_error", "param": None, "code": code}
-    return Failure(status, error, diagnosis, _wait(diagnosis))
+    return Failure(status, error, diagnosis, _wait(_SOON_S) if retryable else ())
 
 
-def _wait(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
-    return (("retry-after", "1"),) if diagnosis.retryable else ()
+def _wait(wait_s: float) -> tuple[tuple[str, str], ...]:
+    """In whole seconds as HTTP has it, and exactly, as OpenAI's SDKs prefer it."""
+    return ("retry-after", str(max(math.ceil(wait_s), 1))), ("retry-after-ms", str(max(math.ceil(wait_s * 1000), 1)))

@@ -4,13 +4,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from gateway.config.current import Current
 from gateway.ports import Ledger
 from gateway.server.record import Record, record_of
 
 LEDGER_LAG_MAX_S = 10.0
 
 
-def health_router(revision: str, ledger: Ledger) -> APIRouter:
+def health_router(current: Current, ledger: Ledger) -> APIRouter:
     """``/healthz`` is 200 while the process answers; ``/readyz`` is 503 while the ledger fails or does not keep up."""
     router = APIRouter()
 
@@ -24,7 +25,7 @@ def health_router(revision: str, ledger: Ledger) -> APIRouter:
         _mark(request)
         lag_s = ledger.lag_s
         status = "ledger_failing" if ledger.failing else "ledger_lag" if lag_s > LEDGER_LAG_MAX_S else "ready"
-        body = {"status": status, "config_revision": revision, "ledger_lag_s": round(lag_s, 3)}
+        body = {"status": status, "config_revision": current.snapshot.revision, "ledger_lag_s": round(lag_s, 3)}
         return JSONResponse(body, 200 if status == "ready" else 503)
 
     return router

@@ -1,19 +1,21 @@
 """An endpoint of the Images API: read, ask the engine, send. Plain ASGI, because every request passes here."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from gateway.config.current import Current
 from gateway.config.settings import ServerSettings
 from gateway.core.diagnosis import Refusal
 from gateway.core.free_tags import HEADER, parse_tags
 from gateway.core.images import Operation, parse
-from gateway.core.snapshot import Snapshot
 from gateway.engine.admission import Admission, Lease
+from gateway.engine.app_limits import AppLimiter
 from gateway.engine.call import Body, Call
 from gateway.engine.dispatch import Dispatcher
 from gateway.ports import LedgerUnavailable
@@ -30,6 +32,8 @@ OPERATIONS = {
     "/v1/images/edits": Operation.EDIT,
     "/v1/images/variations": Operation.VARIATION,
 }
+# The one contract (its id) that the caller accepts.
+CONTRACT_HEADER = "x-gateway-require-contract"
 _log = structlog.get_logger("gateway.ledger")
 
 
@@ -39,6 +43,11 @@ class Submission(Body, Protocol):
     @property
     def fields(self) -> Mapping[str, Any]:
         """JSON values, or texts where it is a form."""
+        ...
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The names of all that was sent."""
         ...
 
     @property
@@ -68,21 +77,22 @@ class ImageEndpoint:
         read: Read,
         *,
         dispatcher: Dispatcher,
-        snapshot: Snapshot,
+        current: Current,
         admission: Admission,
+        limiter: AppLimiter,
         clock: Callable[[], datetime],
         stall_s_max: float,
     ) -> None:
         self._path, self._operation, self._read = path, OPERATIONS[path], read
-        self._dispatcher, self._snapshot, self._admission, self._clock = dispatcher, snapshot, admission, clock
-        self._stall_s_max = stall_s_max
+        self._dispatcher, self._current, self._clock = dispatcher, current, clock
+        self._admission, self._limiter, self._stall_s_max = admission, limiter, stall_s_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its head to the last byte of its answer."""
         record = record_of(scope)
         record.path = self._path
         try:
-            with ExitStack() as held:
+            async with AsyncExitStack() as held:
                 call = await self._call(scope, receive, record, held)
                 client = AsgiClient(scope, receive, send, self._stall_s_max)
                 failure = await self._dispatcher.serve(call, client, record.progress)
@@ -96,23 +106,36 @@ class ImageEndpoint:
             if not record.progress.head_sent:
                 await answer(scope, receive, send)
 
-    async def _call(self, scope: Scope, receive: Receive, record: Record, held: ExitStack) -> Call:
-        """What came in; ``held`` gives back its room, and what it keeps on disk."""
-        head = head_of(scope)
-        app = authenticate(head, self._snapshot)
+    async def _call(self, scope: Scope, receive: Receive, record: Record, held: AsyncExitStack) -> Call:
+        """What came in; ``held`` gives back its room, its place among the app's jobs, and what it keeps on disk."""
+        head, snapshot = head_of(scope), self._current.snapshot
+        app = authenticate(head, snapshot)
         record.app, record.tag_body = app.id, app.tag_body
         tags = parse_tags(head.get(HEADER, ""), app.tags)
         lease = held.enter_context(self._admission.enter())
+        await held.enter_async_context(self._limiter.job(app, record.request_id))
         body = await self._read(receive, head, lease)
         held.callback(body.close)
-        request = parse(self._operation, body.fields, body.references, form=body.form)
-        model = self._snapshot.models.get(request.model)
+        request = parse(self._operation, body.fields, body.references, body.members, form=body.form)
+        model = snapshot.models.get(request.model)
         record.model = model.name if model else "other"
-        return Call(record.request_id, self._clock(), app, self._snapshot, request, body, tags)
+        ruling = await self._limiter.take(app, request)
+        record.allowances = ruling.allowances
+        if ruling.refusal is not None:
+            raise ruling.refusal
+        if required := head.get(CONTRACT_HEADER):
+            request = replace(request, contract=required)
+        return Call(record.request_id, self._clock(), app, snapshot, request, body, tags)
 
 
 def image_endpoints(
-    settings: ServerSettings, snapshot: Snapshot, dispatcher: Dispatcher, admission: Admission, clock: Callable[[], datetime]
+    settings: ServerSettings,
+    current: Current,
+    dispatcher: Dispatcher,
+    *,
+    admission: Admission,
+    limiter: AppLimiter,
+    clock: Callable[[], datetime],
 ) -> dict[str, ImageEndpoint]:
     """All operations by path. A generation is small JSON; the others bring images along."""
     small = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max))
@@ -128,8 +151,9 @@ def image_endpoints(
             path,
             readers[operation],
             dispatcher=dispatcher,
-            snapshot=snapshot,
+            current=current,
             admission=admission,
+            limiter=limiter,
             clock=clock,
             stall_s_max=settings.client_stall_s_max,
         )

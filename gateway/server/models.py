@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.requests import Request
 
+from gateway.config.current import Current
 from gateway.core.diagnosis import shape_refusal
 from gateway.core.routing import models_for
-from gateway.core.snapshot import App, Model, Snapshot
+from gateway.core.snapshot import App, Model
 from gateway.server.auth import authenticate
 from gateway.server.head import head_of
 from gateway.server.record import record_of
@@ -16,27 +17,27 @@ from gateway.server.record import record_of
 PATH = "/v1/models"
 
 
-def models_router(snapshot: Snapshot) -> APIRouter:
-    """Both endpoints, for the apps of ``snapshot``."""
+def models_router(current: Current) -> APIRouter:
+    """Both endpoints, for the apps of the configuration in force."""
     router = APIRouter()
 
     def caller(request: Request) -> App:
         record = record_of(request.scope)
         record.path = PATH
-        app = authenticate(head_of(request.scope), snapshot)
+        app = authenticate(head_of(request.scope), current.snapshot)
         record.app = app.id
         return app
 
     @router.get(PATH)
     async def list_models(request: Request) -> dict[str, Any]:
         """OpenAI's list object."""
-        return {"object": "list", "data": [_described(model) for model in models_for(caller(request), snapshot)]}
+        return {"object": "list", "data": [_described(model) for model in models_for(caller(request), current.snapshot)]}
 
     @router.get(PATH + "/{model_id:path}")
     async def retrieve_model(request: Request, model_id: str) -> dict[str, Any]:
         """OpenAI's model object; aliases are found too."""
         app = caller(request)
-        model = snapshot.models.get(model_id)
+        model = current.snapshot.models.get(model_id)
         if model is None or not app.may_use(model.name):
             message = f"The model '{model_id[:200]}' does not exist or this app may not use it. GET {PATH} lists its models."
             raise shape_refusal("model_not_found", message, param="model", status=404)

@@ -9,9 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.config.current import Current
 from gateway.core.diagnosis import Refusal
-from gateway.core.snapshot import Snapshot
 from gateway.ports import Ledger
+from gateway.server.admin import Operations, admin_router
+from gateway.server.admin_problem import add_problems
 from gateway.server.errors import failure_of_refusal, gateway_fault
 from gateway.server.health import health_router
 from gateway.server.images import ImageEndpoint
@@ -23,14 +25,14 @@ from gateway.telemetry.request_log import RequestLog
 
 
 def data_plane(
-    snapshot: Snapshot, images: Mapping[str, ImageEndpoint], metrics: Metrics, log: RequestLog, ledger: Ledger
+    current: Current, images: Mapping[str, ImageEndpoint], metrics: Metrics, log: RequestLog, ledger: Ledger
 ) -> ASGIApp:
     """What applications call: the Images API by path, the models, and health for load balancers."""
     app = _bare_app()
     for path, endpoint in images.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
-    app.include_router(models_router(snapshot))
-    app.include_router(health_router(snapshot.revision, ledger))
+    app.include_router(models_router(current))
+    app.include_router(health_router(current, ledger))
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Exception, _failed)
@@ -48,9 +50,11 @@ class _Shortcut:
         await (endpoint or self._app)(scope, receive, send)
 
 
-def admin_plane(metrics: Metrics) -> ASGIApp:
+def admin_plane(metrics: Metrics, operations: Operations) -> ASGIApp:
     """What operators and Prometheus call; bind it where applications cannot reach it."""
     app = _bare_app()
+    app.include_router(admin_router(operations))
+    add_problems(app)
 
     @app.get("/metrics")
     async def exposition() -> Response:

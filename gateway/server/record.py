@@ -10,11 +10,14 @@ import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.core.diagnosis import Outcome
-from gateway.core.money import Basis
+from gateway.core.diagnosis import Diagnosis, Outcome
+from gateway.core.money import Basis, Cost
+from gateway.core.snapshot import Route
 from gateway.core.tag import NONE, Header, Tag
+from gateway.engine.app_limits import Allowance
 from gateway.engine.call import Failure, Progress
 from gateway.listener import CONNECTION
+from gateway.server.allowance_headers import allowance_headers
 from gateway.server.errors import error_answer, gateway_fault, gateway_stopped
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
@@ -38,6 +41,7 @@ class Record:
     status: int = 0
     head_s: float = 0.0
     complete: bool = False
+    allowances: Sequence[Allowance] = ()
 
     def tag(self) -> Tag:
         """What is known of the request now."""
@@ -101,25 +105,33 @@ class Recorded:
         metrics.of(metrics.requests, record.path, record.app, contract, str(record.status), owner).inc()
         metrics.of(metrics.duration, record.path, contract).observe(total_s)
         metrics.of(metrics.overhead, record.path).observe(max(record.head_s - progress.upstream_wait_s, 0.0))
-        if progress.route is not None:
-            self._count_attempt(record, contract, owner)
+        self._count_attempts(record)
         if record.path != "health":
             self._log.write(_line(record, method, owner, total_s))
 
-    def _count_attempt(self, record: Record, contract: str, owner: str) -> None:
+    def _count_attempts(self, record: Record) -> None:
         progress, metrics = record.progress, self._metrics
-        outcome = progress.diagnosis.outcome if progress.diagnosis else Outcome.COMPLETED
-        metrics.of(metrics.attempts, contract, outcome.value, owner).inc()
-        if outcome is not Outcome.COMPLETED or progress.cost is None:
+        for route, diagnosis in progress.failed:
+            metrics.of(metrics.attempts, route.contract.id, diagnosis.outcome.value, diagnosis.owner.value).inc()
+        if progress.route is None or progress.diagnosis is not None:
             return
+        contract = progress.route.contract.id
+        metrics.of(metrics.attempts, contract, Outcome.COMPLETED.value, NONE).inc()
+        if progress.fallback is not None:
+            metrics.of(metrics.fallbacks, record.model, progress.fallback.contract, contract, progress.fallback.owner.value).inc()
+        if progress.cost is not None:
+            self._count_delivery(record, contract, progress.cost)
+
+    def _count_delivery(self, record: Record, contract: str, cost: Cost) -> None:
+        progress, metrics = record.progress, self._metrics
         metrics.of(metrics.images, contract, record.model, record.app).inc(progress.images)
         for found in progress.discrepancies:
             metrics.of(metrics.discrepancies, contract, record.model, found.aspect.value).inc()
-        if progress.cost.basis is Basis.UNKNOWN:
+        if cost.basis is Basis.UNKNOWN:
             metrics.of(metrics.unknown_costs, contract, record.model).inc()
             _log.warning("unknown cost", request_id=record.request_id, contract=contract, model=record.model)
-        elif progress.cost.amount is not None:
-            metrics.of(metrics.cost, contract, record.app, progress.cost.currency).inc(float(progress.cost.amount))
+        elif cost.amount is not None:
+            metrics.of(metrics.cost, contract, record.app, cost.currency).inc(float(cost.amount))
 
 
 def _line(record: Record, method: str, owner: str, total_s: float) -> dict[str, object]:
@@ -137,6 +149,7 @@ def _line(record: Record, method: str, owner: str, total_s: float) -> dict[str, 
         "contract": progress.route.contract.reference if progress.route else NONE,
         "route": progress.route.id if progress.route else NONE,
         "attempts": progress.attempts,
+        "failed": [_failed(route, diagnosis) for route, diagnosis in progress.failed],
         "images": progress.images,
         "discrepancies": [str(found) for found in progress.discrepancies],
         "cost": cost.text if cost else None,
@@ -146,6 +159,17 @@ def _line(record: Record, method: str, owner: str, total_s: float) -> dict[str, 
         "rule": progress.diagnosis.rule if progress.diagnosis else None,
         "duration_ms": round(total_s * 1000, 1),
         "upstream_ms": round(progress.upstream_wait_s * 1000, 1),
+    }
+
+
+def _failed(route: Route, diagnosis: Diagnosis) -> dict[str, str]:
+    """One attempt that delivered nothing: a fallback hides none of them (law 6)."""
+    return {
+        "route": route.id,
+        "contract": route.contract.reference,
+        "owner": diagnosis.owner.value,
+        "rule": diagnosis.rule,
+        "outcome": diagnosis.outcome.value,
     }
 
 
@@ -172,5 +196,6 @@ def _completed(headers: Sequence[Header], record: Record) -> list[Header]:
         completed += record.tag().headers()
     wait_ms = record.progress.upstream_wait_s * 1000
     timing = b"gateway;dur=%.1f, upstream;dur=%.1f" % (record.head_s * 1000 - wait_ms, wait_ms)
+    completed += allowance_headers(record.allowances)
     completed += ((b"x-request-id", record.request_id.encode()), (b"server-timing", timing))
     return completed

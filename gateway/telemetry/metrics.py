@@ -1,9 +1,16 @@
 """The gateway's Prometheus metrics, in a registry of their own. Floats here are for graphs; the ledger is the truth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.core.contract import OnUnavailable
+from gateway.core.eligibility import Hold
+from gateway.core.observed import Reading
+from gateway.telemetry.config_metrics import ConfigMetrics
 
 _Family = TypeVar("_Family", Counter, Gauge, Histogram)
 _REQUEST_BUCKETS_S = (0.01, 0.1, 0.5, 1, 2, 3, 5, 8, 12, 18, 25, 35, 50, 70, 90, 120, 180, 300)
@@ -49,12 +56,26 @@ class Metrics:
         self.attempts = Counter(
             "gateway_attempts", "Upstream calls by what became of them.", ("contract", "outcome", "owner"), registry=registry
         )
+        self.fallbacks = Counter(
+            "gateway_fallbacks",
+            "Requests served under another contract or route than the one that failed first.",
+            ("model", "from_contract", "to_contract", "owner"),
+            registry=registry,
+        )
+        self.limited = Counter(
+            "gateway_app_limited", "Requests refused by a limit of their own app.", ("app", "limit"), registry=registry
+        )
+        self.state_failures = Counter(
+            "gateway_state_failures",
+            "Times that limits could not be looked up in Redis, and what the configuration says of that.",
+            ("limits", "policy"),
+            registry=registry,
+        )
         held = Gauge("gateway_bytes_in_flight", "Bytes of the request bodies that are held now.", registry=registry)
         held.set_function(bytes_in_flight)
         lag = Gauge("gateway_ledger_lag_seconds", "Age of the oldest ledger entry that waits to be written.", registry=registry)
         lag.set_function(ledger_lag_s)
-        info = Gauge("gateway_config_info", "The configuration revision in force.", ("revision",), registry=registry)
-        info.labels(config_revision).set(1)
+        self.config = ConfigMetrics(registry, config_revision)
 
         self._children: dict[tuple[object, ...], Any] = {}
 
@@ -66,6 +87,61 @@ class Metrics:
             child = self._children[key] = family.labels(*labels)
         return child
 
+    def watch_routes(
+        self,
+        holds: Callable[[], Mapping[str, Iterable[Hold]]],
+        ejections: Callable[[], Mapping[str, int]],
+        limits: Callable[[], Sequence[Reading]],
+    ) -> None:
+        """Ask these at every scrape: what holds which route, how often each was ejected, and the contracts' limits."""
+        self.registry.register(_Routes(holds, ejections, limits))
+
+    def state_failed(self, limits: str, policy: OnUnavailable) -> None:
+        """Limits (of ``app`` or ``contract``) could not be looked up."""
+        self.of(self.state_failures, limits, policy.value).inc()
+
+    def app_limited(self, app: str, limit: str) -> None:
+        """An app's own limit refused a request."""
+        self.of(self.limited, app, limit).inc()
+
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _Routes(Collector):
+    """What is known of routes at the moment of a scrape: nothing lingers of a route that is gone."""
+
+    def __init__(
+        self,
+        holds: Callable[[], Mapping[str, Iterable[Hold]]],
+        ejections: Callable[[], Mapping[str, int]],
+        limits: Callable[[], Sequence[Reading]],
+    ) -> None:
+        self._holds, self._ejections, self._limits = holds, ejections, limits
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry."""
+        held = GaugeMetricFamily("gateway_route_held", "1 while a route gets no new request.", labels=("route", "reason"))
+        for route, reason in sorted({(route, hold.reason.value) for route, holds in self._holds().items() for hold in holds}):
+            held.add_metric((route, reason), 1)
+        yield held
+        ejected = CounterMetricFamily("gateway_breaker_ejections", "Times that the breaker ejected a route.", labels=("route",))
+        for route, times in self._ejections().items():
+            ejected.add_metric((route,), times)
+        yield ejected
+        yield from self._of_limits()
+
+    def _of_limits(self) -> Iterator[Metric]:
+        labels, readings = ("contract", "model", "dimension"), self._limits()
+        recorded = GaugeMetricFamily("gateway_limit_recorded", "A contract's limit as a person recorded it.", labels=labels)
+        observed = GaugeMetricFamily("gateway_limit_observed", "The same as the provider's headers say it.", labels=labels)
+        differs = GaugeMetricFamily("gateway_limit_differs", "1 where the two have differed for a while.", labels=labels)
+        for it in readings:
+            values = (it.contract, it.model, it.dimension)
+            if it.recorded is not None:
+                recorded.add_metric(values, it.recorded)
+            if it.observed is not None:
+                observed.add_metric(values, it.observed)
+            differs.add_metric(values, it.differs)
+        yield from (recorded, observed, differs)

@@ -1,33 +1,69 @@
 """A gateway with two simulated providers, once a module; faults and counters are cleared before each test."""
 
+import json
 import re
 import shutil
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.integration.programs import CONFIG, House, build_house, control, tear_down
+from tests.integration.programs import CONFIG, House, build_house, control, tear_down, without_limits
+from tests.integration.reloads import Site, build_site
+from tests.integration.two_contracts import Place, two_providers
 
 Edited = Callable[[str, str, str], House]
 
 
 @pytest.fixture(scope="module")
 def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The programs themselves."""
-    house = build_house(tmp_path_factory.mktemp("house"))
+    """The programs themselves; no contract limits how much a test may ask for."""
+    folder = tmp_path_factory.mktemp("house")
+    shutil.copytree(CONFIG.parent, folder / "config")
+    without_limits(folder / "config")
+    house = build_house(folder, config=folder / "config" / "gateway.yaml")
     yield house
     tear_down(house)
 
 
 @pytest.fixture
 def house(shared_house: House) -> House:
-    """The programs without faults and with counters at zero."""
+    """The programs without faults, with counters at zero, and no route left out for what a test before has made it do."""
+    for route in ("gpt-image-2-openai", "flare-atlas"):
+        said = json.dumps({"who": "tests", "why": "a test begins"}).encode()
+        order = urllib.request.Request(f"{shared_house.admin_url}/routes/{route}/override", said, method="DELETE")
+        order.add_header("content-type", "application/json")
+        urllib.request.urlopen(order, timeout=10).close()
     for simulator in (shared_house.openai, shared_house.atlas):
         control(simulator.url, "faults", "DELETE")
         control(simulator.url, "stats", "DELETE")
     return shared_house
+
+
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A gateway whose configuration may be edited."""
+    site = build_site(tmp_path_factory.mktemp("site"))
+    yield site
+    tear_down(site.house)
+
+
+@pytest.fixture(scope="module")
+def providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Two simulated providers, for gateways that tests start in front of them."""
+    with two_providers(tmp_path_factory.mktemp("providers")) as place:
+        yield place
+
+
+@pytest.fixture
+def place(providers: Place, tmp_path: Path) -> Place:
+    """Both providers without faults, and a folder of the test's own."""
+    for simulator in (providers.openai, providers.atlas):
+        control(simulator.url, "faults", "DELETE")
+        control(simulator.url, "stats", "DELETE")
+    return Place(tmp_path, providers.openai, providers.atlas)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A data plane inside the test, on a real port, for what no program can be made to do: a broken ledger, an odd provider."""
 
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from gateway.config.current import Current
 from gateway.config.schema import Configuration
 from gateway.config.settings import settings_of
 from gateway.core.images import Operation
@@ -16,12 +18,18 @@ from gateway.core.secret import Secret
 from gateway.core.snapshot import App
 from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission
+from gateway.engine.app_limits import AppLimiter
+from gateway.engine.conditions import RouteConditions
+from gateway.engine.contract_limits import ContractLimiter
 from gateway.engine.dispatch import Dispatcher
+from gateway.engine.health import Health
+from gateway.engine.observed_limits import ObservedLimits
 from gateway.listener import listening
 from gateway.ports import Ledger
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.images import image_endpoints
 from gateway.server.planes import data_plane
+from gateway.stores import MemoryState
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 from tests.unit.core.samples import APP, MODEL, PROVIDER, ROUTE, snapshot
@@ -47,13 +55,25 @@ async def gateway_to(
     provider = replace(PROVIDER, base_url=base_url, credential=Secret(CREDENTIAL), organization="org-int")
     route = replace(ROUTE, provider=provider, operations=operations)
     found = replace(snapshot(replace(MODEL, routes=(route,))), apps={DIGEST: replace(app, key_hashes=(DIGEST,))})
-    settings = replace(SERVER, **server)
+    settings, current = replace(SERVER, **server), Current(found)
     async with OpenAIWire() as wire:
         admission = Admission(settings.in_flight_requests_max, settings.in_flight_bytes_max)
-        dispatcher = Dispatcher({"openai": wire}, Accounting(ledger, now), now, heartbeat_s=settings.heartbeat_s)
-        metrics = Metrics(lambda: 0.0, lambda: admission.bytes, found.revision)
-        endpoints = image_endpoints(settings, found, dispatcher, admission, now)
-        plane = data_plane(found, endpoints, metrics, RequestLog(None), ledger)
+        metrics, state, observed = (
+            Metrics(lambda: 0.0, lambda: admission.bytes, found.revision),
+            MemoryState(time.monotonic),
+            ObservedLimits(now, print),
+        )
+        limiter = ContractLimiter(state, observed.effective, metrics.state_failed)
+        dispatcher = Dispatcher(
+            {"openai": wire},
+            Accounting(ledger, now),
+            RouteConditions(Health(now), observed, limiter, dict, now),
+            heartbeat_s=settings.heartbeat_s,
+            decided=lambda call, conditions, found: None,
+        )
+        app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
+        endpoints = image_endpoints(settings, current, dispatcher, admission=admission, limiter=app_limiter, clock=now)
+        plane = data_plane(current, endpoints, metrics, RequestLog(None), ledger)
         async with (
             listening(plane, "127.0.0.1", 0, grace_s=5) as url,
             aiohttp.ClientSession(url, headers={"authorization": f"Bearer {KEY}"}) as client,

@@ -51,7 +51,7 @@ PROVIDER = ProviderSettings(
 ROUTE = Route("direct", "gpt-image-2", PROVIDER, "gpt-image-2", CONTRACT, PRICES, RouteState.ACTIVE)
 MODEL = Model("gpt-image-2", ("dall-e-3",), (ROUTE,))
 APP = App("storefront", "store", "CC-1", ("0" * 64,), None, frozenset({"campaign"}), tag_body=True)
-REQUEST = ImageRequest(Operation.GENERATION, "gpt-image-2", "a red fox", 1, "1024x1024", "high")
+REQUEST = ImageRequest(Operation.GENERATION, "gpt-image-2", 9, 1, "1024x1024", "high")
 
 
 def snapshot(*models: Model) -> Snapshot:

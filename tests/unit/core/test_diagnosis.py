@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.diagnosis import Facts, Outcome, Owner, Stage, client_left, diagnose
+from gateway.core.diagnosis import Facts, Outcome, Owner, Stage, client_left, diagnose, limit_used_up, limits_unknown
 
 A, R, N = Outcome.AMBIGUOUS, Outcome.REJECTED, Outcome.NOT_SENT
 
@@ -71,3 +71,13 @@ def test_a_client_that_left_may_have_been_billed() -> None:
     """The call was broken off; the provider may have made the image."""
     found = client_left()
     assert (found.owner, found.outcome, found.retryable) == (Owner.CALLER, A, False)
+
+
+def test_a_used_up_limit_is_waited_for_unless_the_request_can_never_fit() -> None:
+    """Nothing was sent, so nothing can be billed."""
+    found = [limit_used_up(ever=True), limit_used_up(ever=False)]
+    assert [(it.owner, it.outcome, it.retryable) for it in found] == [
+        (Owner.RATE_LIMIT, Outcome.NOT_SENT, True),
+        (Owner.RATE_LIMIT, Outcome.NOT_SENT, False),
+    ]
+    assert (limits_unknown().owner, limits_unknown().outcome) == (Owner.GATEWAY, Outcome.NOT_SENT)

@@ -15,7 +15,7 @@ GOOD = {"model": "gpt-image-2", "prompt": "a red fox"}
 
 def test_defaults_are_one_image_of_auto_size_and_quality() -> None:
     """``null`` counts as absent, as OpenAI treats it."""
-    expected = ImageRequest(Operation.GENERATION, "gpt-image-2", "a red fox", 1, "auto", "auto")
+    expected = ImageRequest(Operation.GENERATION, "gpt-image-2", 9, 1, "auto", "auto")
     assert parse(GENERATION, GOOD) == expected
     assert parse(GENERATION, GOOD | {"n": None, "size": None, "quality": None, "stream": None}) == expected
 
@@ -87,7 +87,7 @@ def test_a_form_means_the_same_as_json() -> None:
 
 def test_a_variation_has_no_prompt_and_only_a_stream_has_partial_images() -> None:
     """What does not belong to the request costs nothing."""
-    assert parse(Operation.VARIATION, {"model": "dall-e-2"}, 1, form=True).prompt == ""
+    assert parse(Operation.VARIATION, {"model": "dall-e-2"}, 1, form=True).prompt_bytes == 0
     assert parse(GENERATION, GOOD | {"partial_images": 2}).partial_images == 0
 
 

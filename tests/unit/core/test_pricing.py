@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.money import Basis, Cost, amount_text, from_nanos, to_nanos, unknown
-from gateway.core.pricing import Delivery, Price, TokenRates, estimate, price
+from gateway.core.pricing import Delivery, Price, TokenRates, estimate, price, tokens_max
 from gateway.core.tokens import Usage, output_tokens, usage_of
 from tests.unit.core.samples import IMAGE_PRICE, PRICES, REQUEST, TODAY, TOKEN_PRICE
 
@@ -139,7 +139,7 @@ def test_an_empty_price_is_unknown() -> None:
 @given(st.text(min_size=1, max_size=50), st.integers(1, 10), st.sampled_from(["low", "medium", "high", "auto"]))
 def test_the_estimate_is_never_below_the_price(prompt: str, n: int, quality: str) -> None:
     """A token is at least one byte of the prompt, so the reservation covers whatever usage comes back."""
-    request = replace(REQUEST, prompt=prompt, n=n, quality=quality)
+    request = replace(REQUEST, prompt_bytes=len(prompt.encode()), n=n, quality=quality)
     held = estimate(request, PRICES, "gpt-image-2", TODAY)
     factor = {"low": 16, "medium": 48, "high": 96, "auto": 16}[quality]
     billed = Usage(text_in=len(prompt.encode()), image_out=n * output_tokens(factor, 1024, 1024))
@@ -213,7 +213,7 @@ def test_a_cost_is_unknown_exactly_when_it_has_no_amount(amount: Decimal | None,
 def test_partial_images_and_references_are_held_too(asked: dict[str, int], tokens: dict[str, int]) -> None:
     """Each partial image adds output tokens, each reference image input tokens."""
     request = replace(REQUEST, **asked)
-    usage = Usage(text_in=len(request.prompt) + (32 if request.references else 16), **tokens)
+    usage = Usage(text_in=request.prompt_bytes + (32 if request.references else 16), **tokens)
     held = price(Delivery(1, "1024x1024", "high", usage), PRICES, "gpt-image-2", TODAY)
     assert estimate(request, PRICES, "gpt-image-2", TODAY).amount == held.amount
 
@@ -229,3 +229,12 @@ def test_what_nobody_knows_the_tokens_of_is_held_as_unknown(asked: dict[str, int
 def test_usages_add_up_class_by_class() -> None:
     """The bill of a stream is the sum of what its events report."""
     assert Usage(1, 2, 3, 4, 5, 6) + Usage(10, 20, 30, 40, 50, 60) == Usage(11, 22, 33, 44, 55, 66)
+
+
+def test_the_most_tokens_that_a_request_can_take() -> None:
+    """In and out together; unknown where the list does not say how many an image has."""
+    usage = 9 + 16 + 7024
+    assert tokens_max(REQUEST, PRICES, "gpt-image-2", TODAY) == usage
+    assert tokens_max(replace(REQUEST, references=1), PRICES, "gpt-image-2", TODAY) == usage + 16 + 1536
+    assert tokens_max(REQUEST, PRICES, "by-image", TODAY) is None
+    assert tokens_max(REQUEST, PRICES, "nobody", TODAY) is None

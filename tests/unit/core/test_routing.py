@@ -1,15 +1,17 @@
 """The plan: which routes may serve, and why the others may not."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
-from gateway.core.attempts import Attempt, Stop, Try, next_step
-from gateway.core.diagnosis import Facts, Owner, Refusal, Stage, diagnose
-from gateway.core.images import Operation
-from gateway.core.routing import Conditions, Reason, models_for, plan
-from gateway.core.snapshot import App, Route, RouteState
+from gateway.core.capability import Capabilities
+from gateway.core.data_policy import DataPolicy, Demand
+from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.eligibility import Conditions, Drop, Hold, Reason
+from gateway.core.images import ImageRequest, Operation
+from gateway.core.routing import models_for, plan, survey
+from gateway.core.snapshot import App, Route, RouteState, Snapshot
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, TODAY, snapshot
 
 CONDITIONS = Conditions(NOW)
@@ -67,15 +69,6 @@ def test_an_app_sees_each_of_its_models_once() -> None:
     assert models_for(replace(APP, models=frozenset({"another"})), snapshot(MODEL, other)) == (other,)
 
 
-def test_a_failed_attempt_is_the_last_one() -> None:
-    """No policy permits another contract yet, so one attempt is made and its diagnosis is the answer."""
-    the_plan = plan(REQUEST, APP, snapshot(MODEL), CONDITIONS)
-    first = next_step(the_plan, ())
-    assert first == Try(the_plan.candidates[0])
-    failed = Attempt(the_plan.candidates[0], diagnose(Facts(Stage.CONNECT)))
-    assert next_step(the_plan, (failed,)) == Stop(failed.diagnosis)
-
-
 def test_an_operation_goes_only_to_routes_that_declare_it() -> None:
     """A variation is not sent where nothing says that it is served; the drop says what would."""
     declared = replace(ROUTE, id="old", operations=frozenset({Operation.VARIATION}))
@@ -83,6 +76,126 @@ def test_an_operation_goes_only_to_routes_that_declare_it() -> None:
     found = plan(variation, APP, snapshot(replace(MODEL, routes=(ROUTE, declared))), CONDITIONS)
     assert [candidate.route.id for candidate in found.candidates] == ["old"]
     assert [(drop.reason, drop.owner) for drop in found.dropped] == [(Reason.OPERATION, Owner.REQUEST_SHAPE)]
-    with pytest.raises(Refusal, match="serves the operation 'variation'") as caught:
+    with pytest.raises(Refusal, match="does not serve the operation 'variation'") as caught:
         plan(variation, APP, snapshot(MODEL), CONDITIONS)
     assert (caught.value.status, caught.value.code) == (400, "unsupported_operation")
+
+
+SOON = NOW + timedelta(seconds=30)
+OTHER = replace(ROUTE, id="other", contract=replace(CONTRACT, id="reseller"))
+LOW_ONLY = replace(ROUTE, capabilities=Capabilities(qualities=frozenset({"low"}), n_max=1))
+
+
+def held(reason: Reason) -> Conditions:
+    return Conditions(NOW, {"direct": (Hold(reason, SOON, "it is so"),)})
+
+
+@pytest.mark.parametrize(
+    ("request_", "app", "route", "conditions", "found"),
+    [
+        (REQUEST, APP, replace(ROUTE, state=RouteState.DISABLED), CONDITIONS, [(Reason.STATE, Owner.ROUTE, None, None)]),
+        (REQUEST, APP, EXPIRED, CONDITIONS, [(Reason.CONTRACT_NOT_EFFECTIVE, Owner.ROUTE, None, None)]),
+        (REQUEST, APP, ROUTE, held(Reason.OVERRIDE), [(Reason.OVERRIDE, Owner.ROUTE, None, SOON)]),
+        (REQUEST, APP, ROUTE, held(Reason.BREAKER), [(Reason.BREAKER, Owner.PROVIDER, None, SOON)]),
+        (REQUEST, APP, ROUTE, held(Reason.LIMIT), [(Reason.LIMIT, Owner.RATE_LIMIT, None, SOON)]),
+        (
+            replace(REQUEST, n=2),
+            APP,
+            LOW_ONLY,
+            CONDITIONS,
+            [(Reason.CAPABILITY, Owner.REQUEST_SHAPE, "quality", None), (Reason.CAPABILITY, Owner.REQUEST_SHAPE, "n", None)],
+        ),
+        (
+            REQUEST,
+            replace(APP, contracts=frozenset({"reseller"})),
+            ROUTE,
+            CONDITIONS,
+            [(Reason.APP_POLICY, Owner.APP_POLICY, None, None)],
+        ),
+        (
+            REQUEST,
+            replace(APP, pins={"gpt-image-2": "other"}),
+            ROUTE,
+            CONDITIONS,
+            [(Reason.APP_POLICY, Owner.APP_POLICY, None, None)],
+        ),
+        (
+            REQUEST,
+            replace(APP, data_policy=DataPolicy(outputs=Demand(training=False))),
+            ROUTE,
+            CONDITIONS,
+            [(Reason.DATA_POLICY, Owner.APP_POLICY, None, None)],
+        ),
+        (
+            replace(REQUEST, contract="reseller"),
+            APP,
+            ROUTE,
+            CONDITIONS,
+            [(Reason.REQUIRED_CONTRACT, Owner.CALLER, None, None)],
+        ),
+    ],
+    ids=["state", "dates", "override", "breaker", "limit", "capability", "contracts", "pin", "data", "required"],
+)
+def test_a_route_is_left_out_for_each_of_these(
+    request_: ImageRequest, app: App, route: Route, conditions: Conditions, found: list[tuple[object, ...]]
+) -> None:
+    """Every reason at once, each with its owner, the parameter that it is about, when it ends, and what would mend it."""
+    drops = survey(request_, app, _with_the_reseller(route), conditions).dropped
+    assert [(drop.reason, drop.owner, drop.param, drop.until) for drop in drops if drop.route is route] == found
+    assert all(drop.what and drop.remedy for drop in drops)
+
+
+def _with_the_reseller(route: Route) -> Snapshot:
+    """A second route that can always serve, so that no rule about a model's last route speaks."""
+    found = snapshot(replace(MODEL, routes=(route, OTHER)))
+    return replace(found, contracts={"openai-direct": CONTRACT, "reseller": OTHER.contract})
+
+
+def test_all_that_speaks_against_a_route_is_listed() -> None:
+    """Whoever mends one thing learns of the next before it is tried."""
+    route = replace(EXPIRED, id="direct", state=RouteState.DRAINING, capabilities=LOW_ONLY.capabilities)
+    drops = survey(
+        REQUEST, replace(APP, contracts=frozenset()), snapshot(replace(MODEL, routes=(route,))), held(Reason.LIMIT)
+    ).dropped
+    assert {drop.reason for drop in drops} == {
+        Reason.STATE,
+        Reason.CONTRACT_NOT_EFFECTIVE,
+        Reason.LIMIT,
+        Reason.CAPABILITY,
+        Reason.APP_POLICY,
+    }
+
+
+@pytest.mark.parametrize("contract", ["reseller", "nobody"])
+def test_a_caller_cannot_ask_for_a_contract_beyond_its_apps(contract: str) -> None:
+    """The refusal names the header and owns up to nothing about other apps' contracts."""
+    app = replace(APP, contracts=frozenset({"openai-direct"}))
+    with pytest.raises(Refusal) as caught:
+        plan(replace(REQUEST, contract=contract), app, _with_the_reseller(ROUTE), CONDITIONS)
+    assert (caught.value.status, caught.value.diagnosis.owner) == (400, Owner.CALLER)
+    assert "x-gateway-require-contract" in caught.value.message
+
+
+def test_the_last_route_is_tried_although_the_breaker_has_ejected_it() -> None:
+    """Of several ejected ones the one whose ejection ends first; a model can say that it does not want that."""
+    later = Hold(Reason.BREAKER, SOON + timedelta(seconds=30), "it failed")
+    conditions = Conditions(NOW, {"direct": (later,), "other": (Hold(Reason.BREAKER, SOON, "it failed"),)})
+    model = replace(MODEL, routes=(ROUTE, OTHER))
+    assert [it.route.id for it in plan(REQUEST, APP, snapshot(model), conditions).candidates] == ["other"]
+    with pytest.raises(Refusal) as caught:
+        plan(REQUEST, APP, snapshot(replace(model, eject_last=True)), conditions)
+    assert (caught.value.status, caught.value.diagnosis.owner, caught.value.retry_after_s) == (503, Owner.PROVIDER, 30.0)
+
+
+def test_an_ejected_route_that_is_also_drained_is_not_brought_back() -> None:
+    """An operator's word counts."""
+    holds = (Hold(Reason.BREAKER, SOON, "it failed"), Hold(Reason.OVERRIDE, None, "an operator has set it to draining"))
+    found: tuple[Drop, ...] = survey(REQUEST, APP, snapshot(MODEL), Conditions(NOW, {"direct": holds})).dropped
+    assert {drop.reason for drop in found} == {Reason.BREAKER, Reason.OVERRIDE}
+
+
+def test_routes_that_share_their_capabilities_are_left_out_alike() -> None:
+    """Most routes of a model take them from one entry of the catalogue."""
+    routes = tuple(replace(LOW_ONLY, id=name) for name in ("a", "b"))
+    drops = survey(REQUEST, APP, snapshot(replace(MODEL, routes=routes)), CONDITIONS).dropped
+    assert [(drop.route.id, drop.param) for drop in drops] == [("a", "quality"), ("b", "quality")]

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.diagnosis import Facts, Stage, diagnose
+from gateway.core.diagnosis import Facts, Owner, Stage, diagnose
 from gateway.core.money import Basis, Cost, unknown
 from gateway.core.pricing import Delivery
 from gateway.core.secret import Secret
-from gateway.core.tag import Tag
+from gateway.core.tag import Fallback, Tag
 from tests.unit.core.samples import CONTRACT, PROVIDER, ROUTE
 
 
@@ -61,6 +61,13 @@ def test_an_error_names_owner_and_whether_to_retry(stage: Stage, retry: str) -> 
     member = tag.member()
     assert member["cost"] is None
     assert {"owner", "rule", "first_check", "stop_rule", "outcome"} <= member.keys()
+
+
+def test_a_fallback_names_the_contract_that_did_not_serve_and_whose_failure_it_was() -> None:
+    """In the headers and in the member."""
+    tag = Tag("gw_1", 2, ROUTE, COST, fallback=Fallback("reseller", Owner.RATE_LIMIT))
+    assert texts(tag)["x-gateway-fallback"] == "from=reseller; owner=rate_limit"
+    assert tag.member()["fallback"] == {"from": "reseller", "owner": "rate_limit"}
 
 
 def test_the_member_says_what_was_delivered() -> None:

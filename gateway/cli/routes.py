@@ -1,0 +1,114 @@
+"""``gateway routes``: how the routes of a running gateway stand, and taking one out by hand for a while."""
+
+import getpass
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from gateway.app import admin_address, load_config
+from gateway.cli.admin_client import Declined, NoAnswer, admin_url, ask
+from gateway.cli.duration import duration_of
+from gateway.cli.failing import failing_clearly
+from gateway.cli.paper import show
+from gateway.cli.routes_report import moment, routes_json, routes_table
+from gateway.engine.overrides import OVERRIDE_S_MAX
+from gateway.server.standing import Standings
+
+
+class Format(StrEnum):
+    """How the routes are written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Action(StrEnum):
+    """What is done with a route. ``enable`` lifts an override; what the file says of the route holds again."""
+
+    DRAIN = "drain"
+    DISABLE = "disable"
+    ENABLE = "enable"
+
+
+_STATES = {Action.DRAIN: "draining", Action.DISABLE: "disabled", Action.ENABLE: "enabled"}
+
+
+def routes(  # noqa: PLR0917 -- typer calls it by name
+    action: Annotated[Action | None, typer.Argument(help="Absent: list the routes. enable lifts a drain or disable.")] = None,
+    route: Annotated[str | None, typer.Argument(help="The route's id.")] = None,
+    for_: Annotated[str, typer.Option("--for", help="Until it ends by itself: 30m, 24h, at most 7d.")] = "30m",
+    why: Annotated[str | None, typer.Option(help="Required with an action; it stands in the audit log.")] = None,
+    who: Annotated[str | None, typer.Option(help="Who does it; else the name of the user who is logged in.")] = None,
+    admin: Annotated[
+        str | None, typer.Option(envvar="GATEWAY_ADMIN_URL", help="The gateway's admin plane; else as the configuration says.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How the routes are written.")] = Format.TABLE,
+) -> None:
+    """List the routes of the running gateway, or take one out for a while: it gets no new requests, those in flight finish."""
+    if action is None:
+        if route is not None:
+            raise typer.BadParameter(f"Write one of {', '.join(Action)} before the route.", param_hint="ACTION")
+        _list(admin, config, format)
+        return
+    if route is None:
+        raise typer.BadParameter(f"Name the route: gateway routes {action} ROUTE.", param_hint="ROUTE")
+    if why is None or not why.strip():
+        raise typer.BadParameter("Say why: whoever finds the route switched will ask.", param_hint="--why")
+    try:
+        length = duration_of(for_, timedelta(seconds=OVERRIDE_S_MAX))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from error
+    order: dict[str, object] = {"state": _STATES[action], "why": why.strip(), "who": who or _user()}
+    if action is not Action.ENABLE:
+        order["for_s"] = length.total_seconds()
+    _send(_admin(admin, config), route, order)
+
+
+def _list(admin: str | None, config: Path | None, format: Format) -> None:
+    try:
+        answer = ask(f"{_admin(admin, config)}/routes")
+    except (NoAnswer, Declined) as error:
+        if admin is not None:
+            typer.echo(f"gateway: {error}", err=True)
+            raise typer.Exit(1) from error
+        typer.echo(f"gateway: {error} What follows is the file's word, without overrides and breakers.", err=True)
+        with failing_clearly():
+            snapshot = load_config(config).snapshot
+        answer = {"revision": snapshot.revision, "routes": Standings(snapshot, {}, {}, ()).all()}
+    if format is Format.JSON:
+        typer.echo(routes_json(answer), nl=False)
+    else:
+        show(routes_table(answer))
+
+
+def _send(admin: str, route: str, order: Mapping[str, object]) -> None:
+    try:
+        answer = ask(f"{admin}/routes/{quote(route, safe='')}/override", "POST", order)
+    except (NoAnswer, Declined) as error:
+        typer.echo(f"gateway: {error}", err=True)
+        raise typer.Exit(1) from error
+    if override := answer.get("override"):
+        until = moment(override["until"])
+        typer.echo(f"{route} is {override['state']} until {until}: no new requests, those in flight finish. {override['why']}")
+        typer.echo(f"Lift it earlier: gateway routes enable {route} --why TEXT")
+    else:
+        typer.echo(f"{route}: {answer.get('note', '')}")
+
+
+def _admin(admin: str | None, config: Path | None) -> str:
+    return admin.rstrip("/") if admin is not None else admin_url(*admin_address(config))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

@@ -1,0 +1,53 @@
+"""The routes as ``gateway routes`` shows them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+_STYLES = {"active": "green", "draining": "yellow", "parked": "yellow", "ejected": "red", "disabled": "red"}
+
+
+def routes_json(answer: Mapping[str, Any]) -> str:
+    """As the admin plane tells it."""
+    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+
+
+def routes_table(answer: Mapping[str, Any]) -> Table:
+    """One row a route; what keeps it from requests stands below its state."""
+    title = f"Routes of configuration {answer['revision']}"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for heading in ("model", "route", "provider", "contract", "tier", "weight", "state"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("tier", "weight") else "left")
+    for route in answer["routes"]:
+        weight = "" if route["weight"] is None else str(route["weight"])
+        names = [escape(route[name]) for name in ("model", "id", "provider", "contract")]
+        table.add_row(*names, str(route["tier"]), weight, _state(route))
+    return table
+
+
+def moment(text: str) -> str:
+    """To the minute, in UTC."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _state(route: Mapping[str, Any]) -> str:
+    state = route["state"]
+    style = _STYLES.get(state, "default")
+    return "\n  ".join((f"[{style}]{escape(state)}[/{style}]", *(f"[dim]{escape(reason)}[/dim]" for reason in _reasons(route))))
+
+
+def _reasons(route: Mapping[str, Any]) -> Sequence[str]:
+    found = []
+    if route["file_state"] != "active":
+        found.append(f"{route['file_state']} in the configuration")
+    if override := route["override"]:
+        found.append(f"{override['state']} until {moment(override['until'])} by {override['who']}: {override['why']}")
+    for hold in route["holds"]:
+        if hold["reason"] != "override":
+            until = f" until {moment(hold['until'])}" if hold["until"] else ""
+            found.append(f"{hold['reason']}{until}: {hold['what']}")
+    return found

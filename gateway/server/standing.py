@@ -1,0 +1,57 @@
+"""How the routes stand: what the file says, what operators have switched, what the breakers hold."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from gateway.core.eligibility import Hold, Reason
+from gateway.core.snapshot import Route, RouteState, Snapshot
+from gateway.engine.health import RouteHealth
+from gateway.engine.overrides import Override
+
+
+class Standings:
+    """How each route stands at one moment."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        overrides: Mapping[str, Override],
+        holds: Mapping[str, tuple[Hold, ...]],
+        health: Iterable[RouteHealth],
+    ) -> None:
+        self._snapshot, self._overrides, self._holds = snapshot, overrides, holds
+        self._health = {it.route: it for it in health}
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every route of the configuration in force, in its order."""
+        return [self.one(route) for route in self._snapshot.routes.values()]
+
+    def one(self, route: Route) -> dict[str, Any]:
+        """What the file says of it, what is so in effect, and why; ``state`` is for people, the rest for programs too."""
+        model, override, health = self._snapshot.models[route.model], self._overrides.get(route.id), self._health.get(route.id)
+        holds = self._holds.get(route.id, ())
+        return {
+            "id": route.id,
+            "model": route.model,
+            "provider": route.provider.id,
+            "upstream_model": route.upstream_model,
+            "contract": route.contract.reference,
+            "tier": model.tiers.get(route.id, 1),
+            "weight": model.split.get(route.id),
+            "file_state": route.state.value,
+            "state": _effective(route, override, holds),
+            "override": None if override is None else asdict(override),
+            "breaker": None if health is None else asdict(health),
+            "holds": [asdict(hold) for hold in holds],
+        }
+
+
+def _effective(route: Route, override: Override | None, holds: tuple[Hold, ...]) -> str:
+    """What the file says, unless an operator or the breaker says less: the most severe of them."""
+    said = {route.state.value} | ({override.state.value} if override else set())
+    for state in (RouteState.DISABLED, RouteState.DRAINING):
+        if state.value in said:
+            return state.value
+    reasons = {hold.reason for hold in holds}
+    return "ejected" if Reason.BREAKER in reasons else "parked" if reasons else "active"
