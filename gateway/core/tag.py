@@ -84,6 +84,8 @@ class Tag:
                 "first_check": self.diagnosis.first_check,
                 "stop_rule": self.diagnosis.stop_rule,
                 "outcome": self.diagnosis.outcome.value,
+                "billed": self.diagnosis.billed.value,
+                "confidence": self.diagnosis.confidence.value,
             }
         return found
 

@@ -88,9 +88,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no image, as the caller is told: an OpenAI-shaped error and its status, whose it is, how long to wait."""
+    """Why there is no image, as the caller is told: an OpenAI-shaped error and its status, whose it is, how long to wait.
+
+    ``upstream_status`` is the provider's own where the caller is told another one, because that one misleads; else 0.
+    """
 
     status: int
     error: dict[str, object]
     diagnosis: Diagnosis
     retry_after: tuple[tuple[str, str], ...] = ()
+    upstream_status: int = 0

@@ -146,7 +146,7 @@ class Dispatcher:
             self._conditions.heard(candidate.route, response)
             booking.upstream_request_id = printable(response, UPSTREAM_REQUEST_ID)
             if response.status != 200:
-                return await failure_of_answer(response, candidate.route.provider)
+                return await failure_of_answer(response, candidate.route)
             return await relay(job.call, job.outlet, response, booking, job.progress)
         finally:
             response.release()

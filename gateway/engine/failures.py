@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.core.diagnosis import Facts, Owner, Stage, client_left, diagnose, limit_used_up, limits_unknown
+from gateway.core.diagnosis import Facts, Owner, Stage, client_left, limit_used_up, limits_unknown
+from gateway.core.provider_error import ProviderError, read_error
 from gateway.core.redaction import MASK, redact_foreign
-from gateway.core.snapshot import ProviderSettings
+from gateway.core.rules import diagnose
+from gateway.core.snapshot import ProviderSettings, Route
 from gateway.engine.call import Failure
 from gateway.engine.contract_limits import Shortage
 from gateway.ports import UpstreamFailed, UpstreamResponse
@@ -36,7 +38,7 @@ def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
     return Failure(_NO_ANSWER, error, diagnose(Facts(stage)))
 
 
-async def failure_of_answer(response: UpstreamResponse, provider: ProviderSettings) -> Failure:
+async def failure_of_answer(response: UpstreamResponse, route: Route) -> Failure:
     """Read an answer that is not a 200, at most ``ERROR_BYTES_MAX`` of it; its texts are redacted before anyone sees them."""
     body = bytearray()
     try:
@@ -46,27 +48,25 @@ async def failure_of_answer(response: UpstreamResponse, provider: ProviderSettin
                 break
     except UpstreamFailed:
         body.clear()
-    status = response.status if 400 <= response.status <= 599 else _NO_ANSWER
     wait = tuple(
         (name, response.headers[name])
         for name in ("retry-after", "retry-after-ms")
         if _WAIT.fullmatch(response.headers.get(name, ""))
     )
-    found = _openai_error(bytes(body), _private(provider))
-    if found is None:
-        error = _error(f"The provider answered with status {response.status} and no OpenAI error.", "server_error", None)
-        return Failure(status, error, diagnose(Facts(Stage.STATUS, response.status)), wait)
-    facts = Facts(Stage.STATUS, response.status, _text(found, "type"), _text(found, "code"), _text(found, "message"))
-    return Failure(status, found, diagnose(facts), wait)
+    said = _parsed(_without(bytes(body), _private(route.provider)))
+    error = read_error(said, response.headers)
+    diagnosis = diagnose(_facts(Stage.STATUS, response.status, error, route))
+    status = _honest_status(response.status, diagnosis.owner)
+    found = _openai_error(said) or _translated(error, said, response.status)
+    return Failure(status, found, diagnosis, wait, response.status if status != response.status else 0)
 
 
-def failure_of_event(event: Mapping[str, Any], provider: ProviderSettings, *, delivering: bool) -> Failure:
+def failure_of_event(event: Mapping[str, Any], route: Route, *, delivering: bool) -> Failure:
     """The provider's error event in a stream whose head said 200; ``delivering``: after image data."""
-    found = _clean_error(msgspec.json.decode(_without(msgspec.json.encode(event), _private(provider))))
-    if found is None:
-        found = _error("The provider ended the stream with an error.", "server_error", None)
-    facts = Facts(Stage.STATUS, 0, _text(found, "type"), _text(found, "code"), _text(found, "message"), delivering)
-    diagnosis = diagnose(facts)
+    said = msgspec.json.decode(_without(msgspec.json.encode(event), _private(route.provider)))
+    error = read_error(said)
+    diagnosis = diagnose(_facts(Stage.STATUS, 0, error, route, delivering=delivering))
+    found = _clean_error(said) or _error("The provider ended the stream with an error.", "server_error", None)
     return Failure(_STATUSES.get(diagnosis.owner, _NO_ANSWER), found, diagnosis)
 
 
@@ -90,13 +90,42 @@ def failure_of_limit(contract: str, shortage: Shortage) -> Failure:
     return Failure(429, _error(message, "rate_limit_error", "rate_limit_exceeded"), limit_used_up(ever=ever), wait)
 
 
-def _openai_error(body: bytes, private: Iterable[str | None]) -> dict[str, object] | None:
-    """The ``error`` member with its four fields redacted; ``None`` where the body has another shape."""
+def _facts(stage: Stage, status: int, error: ProviderError, route: Route, *, delivering: bool = False) -> Facts:
+    contract = route.contract
+    return Facts(stage, status, error, delivering, contract.verification.state, contract.limits.usage_tier)
+
+
+def _honest_status(status: int, owner: Owner) -> int:
+    """The provider's own, unless it calls a fault of its own what is not: SDKs would send such a request again."""
+    if not 400 <= status <= 599:
+        return _STATUSES.get(owner, _NO_ANSWER)
+    return _STATUSES.get(owner, status) if status >= 500 else status
+
+
+def _parsed(body: bytes) -> object:
+    """A JSON value, or the text that it is instead."""
     try:
-        parsed = msgspec.json.decode(_without(body, private))
+        found: object = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
-    return _clean_error(parsed.get("error") if isinstance(parsed, dict) else None)
+        return body.decode("utf-8", "replace")
+    return found
+
+
+def _openai_error(said: object) -> dict[str, object] | None:
+    """The ``error`` member with its four fields redacted; ``None`` where the body has another shape."""
+    return _clean_error(said.get("error") if isinstance(said, dict) else None)
+
+
+def _translated(error: ProviderError, said: object, status: int) -> dict[str, object]:
+    """Another shape as OpenAI's; a web page is not passed on."""
+    if isinstance(said, str) or not error.message:
+        return _error(f"The provider answered with status {status} and no OpenAI error.", "server_error", None)
+    return {
+        "message": _clean(error.message),
+        "type": _clean(error.type) or "server_error",
+        "param": _clean(error.param or None),
+        "code": _clean(error.code or None),
+    }
 
 
 def _clean_error(error: object) -> dict[str, object] | None:
@@ -131,7 +160,3 @@ def _clean(value: object) -> str | None:
 
 def _error(message: str, type_: str, code: str | None) -> dict[str, object]:
     return {"message": message, "type": type_, "param": None, "code": code}
-
-
-def _text(error: Mapping[str, Any], name: str) -> str:
-    return error[name] or ""

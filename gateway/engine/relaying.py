@@ -33,7 +33,7 @@ async def relay(call: Call, outlet: Outlet, response: UpstreamResponse, booking:
                 held.clear()
             outlet.at_boundary = answer.at_boundary
             if answer.error is not None:
-                return failure_of_event(answer.error, booking.route.provider, delivering=answer.carries_image)
+                return failure_of_event(answer.error, booking.route, delivering=answer.carries_image)
         delivery = _as_asked(answer.delivery(), call)
     except (UpstreamFailed, MalformedAnswer) as broken:
         return failure_without_answer(broken)

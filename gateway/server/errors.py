@@ -15,7 +15,9 @@ _SOON_S = 1.0
 
 def error_answer(failure: Failure, tag: Tag, *, tag_body: bool = True) -> Response:
     """Status, OpenAI's ``error`` member, the ``gateway`` member where the app wants it, and the headers."""
-    body: dict[str, Any] = {"error": failure.error} | ({"gateway": tag.member()} if tag_body else {})
+    body: dict[str, Any] = {"error": failure.error}
+    if tag_body:
+        body["gateway"] = tag.member() | ({"upstream_status": failure.upstream_status} if failure.upstream_status else {})
     headers = {name.decode(): value.decode() for name, value in tag.headers()} | dict(failure.retry_after)
     return Response(json.dumps(body), failure.status, headers, "application/json")
 

@@ -53,8 +53,10 @@ async def test_a_failed_attempt_has_an_owner_and_one_closing_entry(
 
 async def test_a_throttled_request_keeps_the_provider_s_wait(house: House, app: aiohttp.ClientSession) -> None:
     """SDKs obey ``retry-after``; the account's own limits are not shown."""
-    house.fault(kind="rate_limit", per_minute=0)
+    house.fault(kind="rate_limit", per_minute=2)
     async with app.post(GENERATIONS, json=WISH) as answer:
+        assert answer.status == 200
+    async with app.post(GENERATIONS, json=WISH | {"n": 2}) as answer:
         assert answer.status == 429
         assert (answer.headers["x-gateway-owner"], answer.headers["x-should-retry"]) == ("rate_limit", "true")
         assert int(answer.headers["retry-after"]) >= 1
@@ -205,3 +207,15 @@ async def test_an_image_of_another_size_is_recorded_on_its_contract(house: House
         counted = await metrics.text()
     labels = 'aspect="size",contract="openai-direct",model="gpt-image-2"'
     assert f"gateway_delivery_discrepancies_total{{{labels}}} 1.0" in counted
+
+
+async def test_a_reseller_s_empty_account_is_not_a_fault_that_is_worth_a_retry(house: House, app: aiohttp.ClientSession) -> None:
+    """The innermost error wins over the status around it, and the answer says that it has another one than the provider's."""
+    said = 'upstream failed after 3 attempts: {"error": {"code": "insufficient_balance", "message": "No credit left"}}'
+    house.fault(kind="status", status=502, error={"type": "upstream_error", "message": said}, times=1)
+    async with app.post(GENERATIONS, json=WISH) as answer:
+        body = await answer.json()
+    assert (answer.status, answer.headers["x-gateway-owner"], answer.headers["x-should-retry"]) == (429, "account", "false")
+    found = body["gateway"]
+    assert (found["upstream_status"], found["rule"], found["billed"], found["confidence"]) == (502, "account.balance", "no", "high")
+    assert body["error"]["message"] == said

@@ -1,18 +1,16 @@
 """Who owns a failure, and whether money may have been spent on it."""
 
-from dataclasses import replace
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.core.diagnosis import Facts, Outcome, Owner, Stage, client_left, diagnose, limit_used_up, limits_unknown
+from gateway.core.diagnosis import Facts, Outcome, Owner, Stage, client_left, limit_used_up, limits_unknown
+from gateway.core.provider_error import read_error
+from gateway.core.rules import diagnose
 
 A, R, N = Outcome.AMBIGUOUS, Outcome.REJECTED, Outcome.NOT_SENT
 
 
 def answer(status: int, type_: str = "", code: str = "", message: str = "") -> Facts:
-    return Facts(Stage.STATUS, status, type_, code, message)
+    return Facts(Stage.STATUS, status, read_error({"error": {"type": type_, "code": code, "message": message}}))
 
 
 @pytest.mark.parametrize(
@@ -50,21 +48,6 @@ def test_each_failure_has_its_owner(facts: Facts, owner: Owner, outcome: Outcome
     assert (found.owner, found.outcome, found.retryable) == (owner, outcome, retryable)
     assert found.first_check
     assert found.stop_rule
-
-
-@given(st.builds(Facts, st.sampled_from(Stage), st.integers(0, 999), st.text(), st.text(), st.text()))
-def test_whatever_happens_somebody_owns_it(facts: Facts) -> None:
-    """No facts are without an owner, and nothing that may have been billed is retried."""
-    found = diagnose(facts)
-    assert not (found.retryable and found.outcome is A)
-
-
-@pytest.mark.parametrize("facts", [answer(429, code="rate_limit_exceeded"), answer(0, code="moderation_blocked"), answer(500)])
-def test_what_fails_after_image_data_may_be_billed(facts: Facts) -> None:
-    """Whoever owns it: something had been made, so it is exposure and no invitation to retry."""
-    before, after = diagnose(facts), diagnose(replace(facts, delivering=True))
-    assert (after.owner, after.rule) == (before.owner, before.rule)
-    assert (after.outcome, after.retryable) == (A, False)
 
 
 def test_a_client_that_left_may_have_been_billed() -> None:

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.diagnosis import Facts, Owner, Stage, diagnose
+from gateway.core.diagnosis import Facts, Owner, Stage
 from gateway.core.money import Basis, Cost, unknown
 from gateway.core.pricing import Delivery
+from gateway.core.rules import diagnose
 from gateway.core.secret import Secret
 from gateway.core.tag import Fallback, Tag
 from tests.unit.core.samples import CONTRACT, PROVIDER, ROUTE
