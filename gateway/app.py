@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from starlette.types import ASGIApp
 
 from gateway.config import Loaded, load
 from gateway.config.current import Current
@@ -35,6 +36,7 @@ from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
 from gateway.server.planes import admin_plane, data_plane
+from gateway.server.text_endpoints import text_endpoints
 from gateway.stores import AuditLog, MemoryState, RedisState, SqliteBooks, SqliteLedger
 from gateway.telemetry.decision_log import DecisionLog
 from gateway.telemetry.metrics import Metrics
@@ -123,7 +125,7 @@ async def running(
             ),
         )
         app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
-        endpoints = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=app_limiter, clock=_now)
+        images = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=app_limiter, clock=_now)
 
         def applied(old: Loaded, new: Loaded) -> None:
             health.forget(old.snapshot.routes.keys() - new.snapshot.routes.keys())
@@ -142,6 +144,7 @@ async def running(
         )
         reloader.record_start()
         operations = Operations(reloader, overrides, conditions.holds, health, audit, _now)
+        endpoints: dict[str, ASGIApp] = {**images, **text_endpoints(settings.server, current, admission)}
         data = data_plane(current, endpoints, metrics, request_log, ledger)
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(

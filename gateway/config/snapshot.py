@@ -29,6 +29,7 @@ from gateway.core.snapshot import (
     FallbackPolicy,
     Model,
     ProviderSettings,
+    Retirement,
     RetryPolicy,
     Route,
     Snapshot,
@@ -67,6 +68,13 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
         routes=MappingProxyType(routes),
         models=MappingProxyType({name: model for model in models for name in (model.name, *model.aliases)}),
         apps=MappingProxyType({digest: app for app in apps for digest in app.key_hashes}),
+        retirements=MappingProxyType(
+            {
+                name: Retirement(it.retires_on, it.successor or "", it.source)
+                for name, it in written.catalogue.items()
+                if it.retires_on is not None
+            }
+        ),
     )
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from gateway.core.diagnosis import Refusal
 from gateway.core.eligibility import Conditions
 from gateway.core.images import ImageRequest, Operation
-from gateway.core.routing import NAME_CHARS_SHOWN, Plan
+from gateway.core.placement import NAME_CHARS_SHOWN
+from gateway.core.routing import Plan
 from gateway.core.snapshot import App
 
 MEMBERS_MAX = 64

@@ -14,6 +14,12 @@ PARTIAL_IMAGES_MAX = 3
 AUTO = "auto"
 # What a size or a quality can look like, whatever values a provider knows: it is booked, printed and compared.
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+# The commonest confusion of names: source, OpenAI's API reference for Responses, read 2026-11-23.
+_SERVICE_TIER = (
+    "Unknown parameter: 'service_tier'. It selects how the Responses and Chat APIs process a request (auto, default, flex, "
+    "priority). The Images API does not have it, and it is not the account's usage tier (Tier 1 to 5): it unlocks no model. "
+    "Leave it out."
+)
 _END_USER = ("safety_identifier", "user")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _BOOLEANS = {"true": True, "false": False}
@@ -65,6 +71,8 @@ def parse(
     """
     if not isinstance(fields, Mapping):
         raise shape_refusal("invalid_type", 'The body must be a JSON object such as {"model": …, "prompt": …}.')
+    if "service_tier" in members:
+        raise shape_refusal("unknown_parameter", _SERVICE_TIER, param="service_tier")
     model = _required_text(fields, "model")
     prompt = "" if operation is Operation.VARIATION else _required_text(fields, "prompt")
     if len(prompt) > PROMPT_CHARS_MAX:

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from datetime import date
 
 from gateway.core.choice import Candidate, in_order
 from gateway.core.diagnosis import Owner, Refusal
 from gateway.core.eligibility import Conditions, Drop, Reason, Screen
 from gateway.core.images import ImageRequest
+from gateway.core.placement import NAME_CHARS_SHOWN, unknown_model
 from gateway.core.snapshot import App, Model, Snapshot
 from gateway.core.unserved import unserved
-
-NAME_CHARS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,11 @@ def plan(request: ImageRequest, app: App, snapshot: Snapshot, conditions: Condit
 
 def survey(request: ImageRequest, app: App, snapshot: Snapshot, conditions: Conditions) -> Plan:
     """The plan even where it has no candidate; raises ``Refusal`` only where the app cannot ask for that model or contract."""
-    model = _model_for(request.model, app, snapshot)
+    today = conditions.now.date()
+    model = _model_for(request.model, app, snapshot, today)
     if request.contract:
         _check_contract(request.contract, app, snapshot)
-    today, screen = conditions.now.date(), Screen(request, app, conditions)
+    screen = Screen(request, app, conditions)
     candidates: list[Candidate] = []
     dropped: list[Drop] = []
     for route in model.routes:
@@ -68,24 +68,12 @@ def _with_the_last_ejected(
     return [Candidate(last, request, conditions.now.date())], [drop for drop in dropped if drop.route is not last]
 
 
-def _model_for(asked: str, app: App, snapshot: Snapshot) -> Model:
-    model, name = snapshot.models.get(asked), asked[:NAME_CHARS_SHOWN]
+def _model_for(asked: str, app: App, snapshot: Snapshot, today: date) -> Model:
+    model = snapshot.models.get(asked)
     if model is None:
-        names = [known.name for known in models_for(app, snapshot)]
-        near = get_close_matches(name, names, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"Models of this app: {', '.join(names) or 'none'}."
-        raise Refusal(
-            status=400,
-            type="image_generation_user_error",
-            code="invalid_value",
-            param="model",
-            message=f"The model '{name}' does not exist. {hint}",
-            owner=Owner.REQUEST_SHAPE,
-            rule="shape.model_unknown",
-            first_check="GET /v1/models lists the models of this app.",
-            stop_rule="Do not send it again unchanged: it will be refused again.",
-        )
+        raise unknown_model(asked, [known.name for known in models_for(app, snapshot)], snapshot, today)
     if not app.may_use(model.name):
+        name = asked[:NAME_CHARS_SHOWN]
         raise Refusal(
             status=403,
             type="invalid_request_error",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -163,8 +164,20 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
+class Retirement:
+    """Since when a provider no longer serves an upstream model, what it names in its place (or nothing), and where it says so."""
+
+    on: date
+    successor: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``revision`` is a hash of what was written. ``models`` holds names and aliases, ``apps`` SHA-256 digests of keys (hex)."""
+    """``revision`` is a hash of what was written.
+
+    ``models`` holds names and aliases, ``apps`` SHA-256 digests of keys (hex), ``retirements`` upstream models.
+    """
 
     revision: str
     contracts: Mapping[str, Contract]
@@ -172,3 +185,4 @@ class Snapshot:
     routes: Mapping[str, Route]
     models: Mapping[str, Model]
     apps: Mapping[str, App]
+    retirements: Mapping[str, Retirement] = field(default_factory=_empty)

@@ -12,7 +12,6 @@ from gateway.server.images import OPERATIONS
 from gateway.server.models import PATH as MODELS
 from gateway.server.record import record_of
 
-_NOT_YET = ("/v1/responses",)
 METHOD_OF = {**dict.fromkeys(OPERATIONS, "POST"), MODELS: "GET"}
 
 
@@ -30,8 +29,6 @@ def _refusal(method: str, path: str, status: int) -> Refusal:
     near = get_close_matches(path if path.startswith("/v1/") else f"/v1{path}", METHOD_OF, n=1, cutoff=0.7)
     served = " and ".join(f"{allowed} {known}" for known, allowed in METHOD_OF.items())
     fix = f"Did you mean {METHOD_OF[near[0]]} {near[0]}?" if near else f"This gateway serves {served}."
-    if path in _NOT_YET:
-        fix = f"This gateway does not serve it yet; it serves {served}."
     if status == 405:
         return shape_refusal("method_not_allowed", f"Invalid method ({method} {path[:200]}). {fix}", status=405)
     return shape_refusal("unknown_url", f"Invalid URL ({method} {path[:200]}). {fix}", status=404)

@@ -16,7 +16,6 @@ from gateway.server.admin import Operations, admin_router
 from gateway.server.admin_problem import add_problems
 from gateway.server.errors import failure_of_refusal, gateway_fault
 from gateway.server.health import health_router
-from gateway.server.images import ImageEndpoint
 from gateway.server.models import models_router
 from gateway.server.not_found import not_found
 from gateway.server.record import Recorded, record_of
@@ -24,29 +23,27 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 
 
-def data_plane(
-    current: Current, images: Mapping[str, ImageEndpoint], metrics: Metrics, log: RequestLog, ledger: Ledger
-) -> ASGIApp:
-    """What applications call: the Images API by path, the models, and health for load balancers."""
+def data_plane(current: Current, endpoints: Mapping[str, ASGIApp], metrics: Metrics, log: RequestLog, ledger: Ledger) -> ASGIApp:
+    """What applications call: the Images API (``endpoints`` by path), the models, and health for load balancers."""
     app = _bare_app()
-    for path, endpoint in images.items():
+    for path, endpoint in endpoints.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(models_router(current))
     app.include_router(health_router(current, ledger))
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Exception, _failed)
-    return Recorded(_Shortcut(images, app), metrics, log)
+    return Recorded(_Shortcut(endpoints, app), metrics, log)
 
 
 class _Shortcut:
     """Takes image requests past the framework's own handling, which costs more than all that the gateway does for them."""
 
-    def __init__(self, images: Mapping[str, ImageEndpoint], app: ASGIApp) -> None:
-        self._images, self._app = images, app
+    def __init__(self, endpoints: Mapping[str, ASGIApp], app: ASGIApp) -> None:
+        self._endpoints, self._app = endpoints, app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._images.get(scope["path"]) if scope["method"] == "POST" else None
+        endpoint = self._endpoints.get(scope["path"]) if scope["method"] == "POST" else None
         await (endpoint or self._app)(scope, receive, send)
 
 

@@ -54,7 +54,7 @@ def answer_cost(usage: dict) -> str:
     [
         ("POST", "/v1/image/generations", 404, "POST /v1/images/generations"),
         ("POST", "/images/generations", 404, "POST /v1/images/generations"),
-        ("POST", "/v1/chat/completions", 404, "This gateway serves"),
+        ("POST", "/v1/audio/speech", 404, "This gateway serves"),
         ("GET", "/v1/images/generations", 405, "POST /v1/images/generations"),
         ("GET", "/v1/model", 404, "GET /v1/models"),
         ("GET", "/v1/models/none", 404, "GET /v1/models lists"),

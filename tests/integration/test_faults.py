@@ -217,5 +217,10 @@ async def test_a_reseller_s_empty_account_is_not_a_fault_that_is_worth_a_retry(h
         body = await answer.json()
     assert (answer.status, answer.headers["x-gateway-owner"], answer.headers["x-should-retry"]) == (429, "account", "false")
     found = body["gateway"]
-    assert (found["upstream_status"], found["rule"], found["billed"], found["confidence"]) == (502, "account.balance", "no", "high")
+    assert (found["upstream_status"], found["rule"], found["billed"], found["confidence"]) == (
+        502,
+        "account.balance",
+        "no",
+        "high",
+    )
     assert body["error"]["message"] == said

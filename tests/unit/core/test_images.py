@@ -119,3 +119,12 @@ def test_any_json_is_a_request_or_a_refusal(fields: object) -> None:
 def test_sizes_are_read_strictly(size: str, pixels: tuple[int, int] | None) -> None:
     """Only WIDTHxHEIGHT is a size."""
     assert pixels_of(size) == pixels
+
+
+def test_service_tier_is_explained() -> None:
+    """It is no parameter here, and no usage tier."""
+    with pytest.raises(Refusal, match="unlocks no model") as caught:
+        parse(
+            Operation.GENERATION, {"model": "gpt-image-2", "prompt": "A"}, members=frozenset({"model", "prompt", "service_tier"})
+        )
+    assert (caught.value.code, caught.value.param) == ("unknown_parameter", "service_tier")
