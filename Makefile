@@ -25,7 +25,7 @@ types: .venv/test.installed
 	$(BIN)/mypy
 
 unit: .venv/test.installed .venv-sdk/installed tests/sdk/node_modules/installed
-	$(BIN)/python -m pytest --cov $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov $(ARGS)
 
 # The pages that the code knows itself.
 docs: .venv/demo.installed

@@ -282,7 +282,7 @@ async def test_no_request_fails_because_of_a_thousand_reloads(shared_site: Site,
     turns = cycle(reversed(pair))
     async with running(pair[0], RequestLog(None), lambda: next(turns)) as addresses, _load(addresses.data_plane) as statuses:
         body, results = {"who": "ada", "why": "load"}, []
-        async with asyncio.timeout(45), aiohttp.ClientSession(addresses.admin_plane) as admin:
+        async with asyncio.timeout(120), aiohttp.ClientSession(addresses.admin_plane) as admin:
             for _ in range(RELOADS):
                 async with admin.post("/config/reload", json=body) as answer:
                     results.append((await answer.json())["result"])
