@@ -25,9 +25,7 @@ def elsewhere(asked: str, path: str, snapshot: Snapshot) -> Refusal:
     """Why a request to an endpoint for text is not served here, whatever its model is."""
     name = asked[:NAME_CHARS_SHOWN]
     if asked in snapshot.models or asked in snapshot.retirements or _IMAGE_MODEL.match(asked):
-        message = (
-            f"'{name}' is an image model: it cannot be the model of {path}. Call POST {GENERATIONS}. {_IN_RESPONSES}"
-        )
+        message = f"'{name}' is an image model: it cannot be the model of {path}. Call POST {GENERATIONS}. {_IN_RESPONSES}"
         return _misplaced(message, "image_model_elsewhere")
     message = f"Invalid URL (POST {path}). This gateway serves the Images API only: POST {GENERATIONS} and its neighbours."
     return shape_refusal("unknown_url", message, status=404)
