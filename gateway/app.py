@@ -17,7 +17,7 @@ from gateway.config.current import Current
 from gateway.config.history import History
 from gateway.config.reload import ITSELF, Reloader
 from gateway.config.schema import Admin
-from gateway.config.settings import StateSettings
+from gateway.config.settings import EvidenceSettings, StateSettings
 from gateway.config.tree import read_tree
 from gateway.config.watch import Watch
 from gateway.core.decision import decision_of
@@ -27,9 +27,11 @@ from gateway.engine.app_limits import AppLimiter
 from gateway.engine.conditions import RouteConditions
 from gateway.engine.contract_limits import ContractLimiter
 from gateway.engine.dispatch import Dispatcher
+from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.health import Health
 from gateway.engine.observed_limits import ObservedLimits
 from gateway.engine.overrides import Overrides
+from gateway.engine.trail import Keep
 from gateway.listener import listening
 from gateway.ports import Books, SharedState
 from gateway.providers.openai_wire import OpenAIWire
@@ -37,7 +39,7 @@ from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
 from gateway.server.planes import admin_plane, data_plane
 from gateway.server.text_endpoints import text_endpoints
-from gateway.stores import AuditLog, MemoryState, RedisState, SqliteBooks, SqliteLedger
+from gateway.stores import AuditLog, EvidenceFile, MemoryState, RedisState, SqliteBooks, SqliteEvidence, SqliteLedger
 from gateway.telemetry.decision_log import DecisionLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
@@ -115,6 +117,9 @@ async def running(
         metrics.watch_routes(conditions.holds, health.ejections, lambda: observed.readings(current.snapshot.routes.values()))
         decisions = DecisionLog(settings.decisions.path, settings.decisions.kept_max)
         stack.callback(decisions.flush)
+        shelf = _shelf(settings.evidence, metrics.evidence_lost.inc)
+        stack.callback(shelf.close)
+        evidence = EvidenceKeeping(Keep(settings.evidence.keep) if settings.evidence.requests_max else Keep.NOTHING, shelf)
         dispatcher = Dispatcher(
             {"openai": wire},
             Accounting(ledger, _now),
@@ -123,6 +128,7 @@ async def running(
             decided=lambda call, known, found: decisions.note(
                 decision_of(call.request, call.app, call.snapshot.revision, known, found)
             ),
+            trails=evidence.begin,
         )
         app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
         images = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=app_limiter, clock=_now)
@@ -145,10 +151,10 @@ async def running(
         reloader.record_start()
         operations = Operations(reloader, overrides, conditions.holds, health, audit, _now)
         endpoints: dict[str, ASGIApp] = {**images, **text_endpoints(settings.server, current, admission)}
-        data = data_plane(current, endpoints, metrics, request_log, ledger)
+        data = data_plane(current, endpoints, metrics, request_log, ledger, evidence=evidence)
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(
-            listening(admin_plane(metrics, operations), settings.admin.host, settings.admin.port, grace_s=1)
+            listening(admin_plane(metrics, operations, shelf), settings.admin.host, settings.admin.port, grace_s=1)
         )
         data_url = await stack.enter_async_context(listening(data, settings.server.host, settings.server.port, grace_s=grace_s))
         for warning in (*loaded.warnings, *loaded.lapsed):
@@ -156,6 +162,18 @@ async def running(
         _log.info("ready", data_plane=data_url, admin_plane=admin_url, config_revision=snapshot.revision, orphans=orphans)
         await stack.enter_async_context(_tended(*_reloads(reloader, reload_requested)))
         yield Addresses(data_url, admin_url)
+
+
+def _shelf(settings: EvidenceSettings, lost: Callable[[int], None]) -> SqliteEvidence:
+    shelf = SqliteEvidence(settings.path, settings.days_max, settings.requests_max, lost=lost, clock=_now)
+    if settings.requests_max:
+        shelf.open()
+    return shelf
+
+
+def evidence_of(loaded: Loaded) -> EvidenceFile:
+    """What is kept of requests, for reading."""
+    return EvidenceFile(loaded.settings.evidence.path, loaded.settings.evidence.days_max, _now)
 
 
 @asynccontextmanager

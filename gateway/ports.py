@@ -1,11 +1,12 @@
 """What the engine needs from the world, as small protocols named for the domain. Only ``app.py`` names who implements them."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from gateway.core.diagnosis import Stage
+from gateway.core.evidence import Evidence
 from gateway.core.ledger import Entry
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.spend import SpendQuery, SpendRow
@@ -174,4 +175,28 @@ class AuditTrail(Protocol):
 
         It waits for the disk, for some milliseconds: in an event loop, call it in a thread.
         """
+        ...
+
+
+class EvidenceUnavailable(Exception):
+    """What is kept of requests cannot be read now. Its text says what to do."""
+
+
+class EvidenceShelf(Protocol):
+    """Keeps evidence for a while. Losing some is better than standing in a request's way."""
+
+    def put(self, make: Callable[[], Evidence]) -> None:
+        """Keep what ``make`` returns, soon; it is called in another thread. Returns at once and never raises."""
+        ...
+
+    def find(self, request_id: str) -> Evidence | None:
+        """What is kept of that request; ``None`` where nothing is. Raises ``EvidenceUnavailable``.
+
+        It waits for the disk: in an event loop, call it in a thread.
+        """
+        ...
+
+    @property
+    def failing(self) -> bool:
+        """Whether what was kept last could not be written."""
         ...

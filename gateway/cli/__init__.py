@@ -39,6 +39,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "diagnose": "gateway.cli.diagnose",
     "spend": "gateway.cli.spend",
     "requests": "gateway.cli.requests",
+    "evidence": "gateway.cli.evidence",
     "keys": "gateway.cli.keys",
     "simulate": "gateway.cli.simulate",
 }

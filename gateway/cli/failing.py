@@ -10,9 +10,17 @@ from gateway.config import ConfigInvalid
 from gateway.config.history import HistoryUnusable
 from gateway.engine.overrides import OverridesUnavailable
 from gateway.listener import PortUnavailable
-from gateway.ports import AuditUnavailable, LedgerUnavailable, StateUnavailable
+from gateway.ports import AuditUnavailable, EvidenceUnavailable, LedgerUnavailable, StateUnavailable
 
-_UNUSABLE = (LedgerUnavailable, PortUnavailable, AuditUnavailable, HistoryUnusable, OverridesUnavailable, StateUnavailable)
+_UNUSABLE = (
+    LedgerUnavailable,
+    PortUnavailable,
+    AuditUnavailable,
+    HistoryUnusable,
+    OverridesUnavailable,
+    StateUnavailable,
+    EvidenceUnavailable,
+)
 
 
 @contextmanager

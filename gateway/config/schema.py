@@ -104,6 +104,17 @@ class Decisions(Written):
     """How many of the latest are kept, in decisions.jsonl beside the ledger; 0 keeps none. One takes about 400 bytes."""
 
 
+class Evidence(Written):
+    """What is kept of requests for tickets (gateway evidence), in evidence.sqlite beside the ledger: no key, prompt or image."""
+
+    keep: Literal["all", "failures"] = "failures"
+    """Of which requests: 'failures' are those with a failed attempt or a refused plan, also where a fallback served them."""
+    days_max: Annotated[int, Field(ge=1, le=400)] = 14
+    """For how many days."""
+    requests_max: Annotated[int, Field(ge=0, le=10_000_000)] = 100_000
+    """Of how many requests, the latest; one takes about 3 kB, and 0 keeps none."""
+
+
 class Logging(Written):
     """What is logged."""
 
@@ -191,6 +202,8 @@ class Configuration(Written):
     """Where earlier configurations, overrides and the audit log are kept."""
     decisions: Decisions = Decisions()
     """How many routing decisions are kept."""
+    evidence: Evidence = Evidence()
+    """Of which requests evidence is kept, and for how long."""
     logging: Logging = Logging()
     """What is logged."""
     catalogue: dict[Name, CatalogueEntry] = Field(default_factory=dict)

@@ -68,6 +68,16 @@ class DecisionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceSettings:
+    """Evidence of requests, at ``path``."""
+
+    path: Path
+    keep: Literal["all", "failures"]
+    days_max: int
+    requests_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """``level`` is a logging name in lower case."""
 
@@ -84,6 +94,7 @@ class Settings:
     state: StateSettings
     history: HistorySettings
     decisions: DecisionSettings
+    evidence: EvidenceSettings
     logging: LoggingSettings
 
 
@@ -99,5 +110,6 @@ def settings_of(written: schema.Configuration) -> Settings:
         state=StateSettings(redis_url, written.state.timeout_s),
         history=HistorySettings(folder, written.history.revisions_max),
         decisions=DecisionSettings(beside / "decisions.jsonl", written.decisions.kept_max),
+        evidence=EvidenceSettings(beside / "evidence.sqlite", **dict(written.evidence)),
         logging=LoggingSettings(written.logging.level),
     )

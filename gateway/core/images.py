@@ -34,6 +34,14 @@ class Operation(StrEnum):
     VARIATION = "variation"
 
 
+# Where each is found, here under /v1 and at a provider under its base URL.
+ENDPOINTS = {
+    Operation.GENERATION: "images/generations",
+    Operation.EDIT: "images/edits",
+    Operation.VARIATION: "images/variations",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
     """The members the gateway itself must understand; everything else passes to the provider as it came.

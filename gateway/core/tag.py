@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.core.diagnosis import Diagnosis, Owner
+from gateway.core.evidence import evidence_path
 from gateway.core.money import Cost, nothing
 from gateway.core.pricing import Delivery
 from gateway.core.snapshot import Route
@@ -29,7 +30,7 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """``route`` is ``None`` where no contract was reached.
+    """``route`` is ``None`` where no contract was reached. ``evidence``: there will be some, for the app to ask for.
 
     ``cost`` is what is known at the time: the body's member, written last, may know more than the headers did.
     """
@@ -40,6 +41,7 @@ class Tag:
     cost: Cost | None = None
     diagnosis: Diagnosis | None = None
     fallback: Fallback | None = None
+    evidence: bool = False
 
     def headers(self) -> list[Header]:
         """Every header on every answer, ``none`` where no contract was reached; only a fallback's is absent without one.
@@ -87,6 +89,8 @@ class Tag:
                 "billed": self.diagnosis.billed.value,
                 "confidence": self.diagnosis.confidence.value,
             }
+        if self.evidence:
+            found["evidence"] = evidence_path(self.request_id)
         return found
 
 

@@ -11,6 +11,7 @@ from gateway.core.money import Cost
 from gateway.core.snapshot import App, Route, Snapshot
 from gateway.core.tag import Fallback, Header, Tag
 from gateway.core.verification import Discrepancy
+from gateway.engine.trail import Trail
 from gateway.ports import Content
 
 
@@ -24,7 +25,10 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What came in. The snapshot is the one in force then, and stays the call's own until its end."""
+    """What came in. The snapshot is the one in force then, and stays the call's own until its end.
+
+    ``prompt`` is known so that a provider's echo of it can be taken out of what is kept.
+    """
 
     request_id: str
     received_at: datetime
@@ -33,6 +37,7 @@ class Call:
     request: ImageRequest
     body: Body
     tags: tuple[tuple[str, str], ...]
+    prompt: str = field(default="", repr=False)
 
 
 class Client(Protocol):
@@ -60,7 +65,7 @@ class Progress:
     """How far a call has come: what its log line, its metrics and an error's tag can say. Filled in as the call goes on.
 
     ``attempts`` counts the calls that were made; ``failed`` are the attempts that delivered nothing, in their order, with
-    those for which a contract's limit had no room.
+    those for which a contract's limit had no room. ``trail`` is what its evidence is made of, once there is a plan or none.
     """
 
     attempts: int = 0
@@ -72,10 +77,18 @@ class Progress:
     diagnosis: Diagnosis | None = None
     upstream_wait_s: float = 0.0
     head_sent: bool = False
+    trail: Trail | None = None
 
     def tag(self, request_id: str) -> Tag:
         """What is known now."""
-        return Tag(request_id, self.attempts, self.route, self.cost, self.diagnosis, self.fallback)
+        trail = self.trail
+        evidence = trail is not None and trail.linked and trail.kept(failed=self.blemished)
+        return Tag(request_id, self.attempts, self.route, self.cost, self.diagnosis, self.fallback, evidence)
+
+    @property
+    def blemished(self) -> bool:
+        """Whether something has failed on the way, however it ends."""
+        return bool(self.failed) or self.diagnosis is not None
 
     @property
     def fallback(self) -> Fallback | None:

@@ -11,30 +11,27 @@ from gateway.core.attempts import Attempt, Moment, Stop, Wait, next_step
 from gateway.core.choice import Candidate
 from gateway.core.diagnosis import Refusal
 from gateway.core.eligibility import Conditions
-from gateway.core.images import Operation
+from gateway.core.images import ENDPOINTS
 from gateway.core.routing import Plan, plan
 from gateway.core.snapshot import OnDisconnect
 from gateway.engine.accounting import Accounting, Booking
 from gateway.engine.call import Call, Client, Failure, Progress
 from gateway.engine.conditions import RouteConditions
+from gateway.engine.evidence import untraced
 from gateway.engine.failures import failure_of_answer, failure_of_departure, failure_of_limit, failure_without_answer
 from gateway.engine.outlet import Outlet, printable
 from gateway.engine.relaying import relay
 from gateway.engine.retry_budget import RetryBudget
+from gateway.engine.trail import Trace, Trail
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamResponse
 
 UPSTREAM_REQUEST_ID = "x-request-id"
-_PATHS = {
-    Operation.GENERATION: "images/generations",
-    Operation.EDIT: "images/edits",
-    Operation.VARIATION: "images/variations",
-}
 
 
 class Dispatcher:
     """Serves calls. ``providers`` are the dialects' implementations by name; ``heartbeat_s`` is for streams that are silent.
 
-    ``decided`` is told of every plan, or of the refusal in its place.
+    ``decided`` is told of every plan, or of the refusal in its place; ``trails`` begins what its evidence is made of.
     """
 
     def __init__(
@@ -45,9 +42,10 @@ class Dispatcher:
         *,
         heartbeat_s: float,
         decided: Callable[[Call, Conditions, Plan | Refusal], None],
+        trails: Callable[[Call, Conditions, Plan | Refusal], Trail] = untraced,
     ) -> None:
         self._providers, self._accounting, self._conditions = providers, accounting, conditions
-        self._heartbeat_s, self._decided = heartbeat_s, decided
+        self._heartbeat_s, self._decided, self._trails = heartbeat_s, decided, trails
         self._budget = RetryBudget()
 
     async def serve(self, call: Call, client: Client, progress: Progress) -> Failure | None:
@@ -56,8 +54,8 @@ class Dispatcher:
         Raises ``Refusal`` where no attempt is made and ``LedgerUnavailable`` where none can be booked. Where the failure comes
         after the answer's head has left (``progress.head_sent``), the client's connection must be broken off.
         """
-        the_plan = self._plan(call)
-        job = _Job(call, client, Outlet(call, client, progress, self._heartbeat_s), progress)
+        the_plan, progress.trail = self._plan(call, progress)
+        job = _Job(call, client, Outlet(call, client, progress, self._heartbeat_s), progress, progress.trail)
         with self._budget.request():
             failure = await self._follow(the_plan, job)
         if failure is not None and progress.head_sent:
@@ -82,50 +80,55 @@ class Dispatcher:
             attempts += (attempt,)
         return failure
 
-    def _plan(self, call: Call) -> Plan:
+    def _plan(self, call: Call, progress: Progress) -> tuple[Plan, Trail]:
         conditions = self._conditions.of(call)
         try:
             found = plan(call.request, call.app, call.snapshot, conditions)
         except Refusal as refusal:
+            progress.trail = self._trails(call, conditions, refusal)
             self._decided(call, conditions, refusal)
             raise
         self._decided(call, conditions, found)
-        return found
+        return found, self._trails(call, conditions, found)
 
     async def _attempt(self, job: "_Job", candidate: Candidate) -> tuple[Failure, Attempt] | None:
         """One attempt: ``None`` where it delivered, otherwise what the client is told of it and what the next step must know."""
         route, progress, began_s = candidate.route, job.progress, job.elapsed_s
+        trace = job.trail.begin(candidate, began_s)
         progress.cost = progress.diagnosis = None
         with self._conditions.attempt(route) as ending:
             shortage = await self._conditions.shortage(candidate)
             if shortage is None:
-                failure = await self._call(job, candidate)
+                failure = await self._call(job, trace)
                 wait_s = ending.end(failure)
             else:
                 progress.route = route
                 failure, wait_s = failure_of_limit(route.contract.id, shortage), shortage.wait_s
+        trace.ended_s, trace.cost = job.elapsed_s, progress.cost
         if failure is None:
             return None
+        trace.error, trace.diagnosis = failure.error, failure.diagnosis
         progress.diagnosis = failure.diagnosis
         progress.failed.append((route, failure.diagnosis))
         return failure, Attempt(
             candidate,
             failure.diagnosis,
             began_s,
-            job.elapsed_s,
+            trace.ended_s,
             wait_s,
             head_sent=progress.head_sent,
             blocked=shortage is not None,
             jitter=random.random(),  # noqa: S311 -- no secret depends on it
         )
 
-    async def _call(self, job: "_Job", candidate: Candidate) -> Failure | None:
+    async def _call(self, job: "_Job", trace: Trace) -> Failure | None:
         """One upstream call between its two ledger entries."""
-        progress = job.progress
+        progress, candidate = job.progress, trace.candidate
         async with await self._accounting.reserve(job.call, candidate, progress.attempts + 1) as booking:
             progress.attempts += 1
+            trace.called = True
             progress.route, progress.cost = candidate.route, booking.estimate
-            delivering = self._deliver(job, candidate, booking)
+            delivering = self._deliver(job, trace, booking)
             if job.call.app.on_disconnect is OnDisconnect.CANCEL:
                 failure = await _unless_gone(job.client, delivering)
             else:
@@ -134,14 +137,16 @@ class Dispatcher:
                 progress.cost = await booking.fail(failure.diagnosis)
             return failure
 
-    async def _deliver(self, job: "_Job", candidate: Candidate, booking: Booking) -> Failure | None:
-        begun = time.perf_counter()
+    async def _deliver(self, job: "_Job", trace: Trace, booking: Booking) -> Failure | None:
+        candidate, begun = trace.candidate, time.perf_counter()
         try:
             response = await job.outlet.alive(self._send(job.call, candidate))
         except UpstreamFailed as failed:
             return failure_without_answer(failed)
         finally:
-            job.progress.upstream_wait_s += time.perf_counter() - begun
+            trace.upstream_s = time.perf_counter() - begun
+            job.progress.upstream_wait_s += trace.upstream_s
+        trace.status, trace.headers = response.status, response.headers
         try:
             self._conditions.heard(candidate.route, response)
             booking.upstream_request_id = printable(response, UPSTREAM_REQUEST_ID)
@@ -154,7 +159,7 @@ class Dispatcher:
     def _send(self, call: Call, candidate: Candidate) -> Coroutine[None, None, UpstreamResponse]:
         settings = candidate.route.provider
         body = call.body.for_upstream(candidate.route.upstream_model)
-        upstream = UpstreamCall(settings, _PATHS[call.request.operation], call.request_id, body)
+        upstream = UpstreamCall(settings, ENDPOINTS[call.request.operation], call.request_id, body)
         return self._providers[settings.dialect].send(upstream)
 
 
@@ -166,6 +171,7 @@ class _Job:
     client: Client
     outlet: Outlet
     progress: Progress
+    trail: Trail
     begun_s: float = field(default_factory=time.monotonic)
 
     @property

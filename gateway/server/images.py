@@ -125,7 +125,17 @@ class ImageEndpoint:
             raise ruling.refusal
         if required := head.get(CONTRACT_HEADER):
             request = replace(request, contract=required)
-        return Call(record.request_id, self._clock(), app, snapshot, request, body, tags)
+        prompt = body.fields.get("prompt")
+        return Call(
+            record.request_id,
+            self._clock(),
+            app,
+            snapshot,
+            request,
+            body,
+            tags,
+            prompt if isinstance(prompt, str) else "",
+        )
 
 
 def image_endpoints(

@@ -11,10 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.config.current import Current
 from gateway.core.diagnosis import Refusal
-from gateway.ports import Ledger
+from gateway.engine.evidence import EvidenceKeeping
+from gateway.ports import EvidenceShelf, Ledger
 from gateway.server.admin import Operations, admin_router
+from gateway.server.admin_evidence import admin_evidence_router
 from gateway.server.admin_problem import add_problems
 from gateway.server.errors import failure_of_refusal, gateway_fault
+from gateway.server.evidence import evidence_router
 from gateway.server.health import health_router
 from gateway.server.models import models_router
 from gateway.server.not_found import not_found
@@ -23,17 +26,27 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 
 
-def data_plane(current: Current, endpoints: Mapping[str, ASGIApp], metrics: Metrics, log: RequestLog, ledger: Ledger) -> ASGIApp:
+def data_plane(
+    current: Current,
+    endpoints: Mapping[str, ASGIApp],
+    metrics: Metrics,
+    log: RequestLog,
+    ledger: Ledger,
+    *,
+    evidence: EvidenceKeeping | None = None,
+) -> ASGIApp:
     """What applications call: the Images API (``endpoints`` by path), the models, and health for load balancers."""
     app = _bare_app()
     for path, endpoint in endpoints.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(models_router(current))
     app.include_router(health_router(current, ledger))
+    if evidence is not None:
+        app.include_router(evidence_router(current, evidence.shelf))
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Exception, _failed)
-    return Recorded(_Shortcut(endpoints, app), metrics, log)
+    return Recorded(_Shortcut(endpoints, app), metrics, log, evidence)
 
 
 class _Shortcut:
@@ -47,10 +60,11 @@ class _Shortcut:
         await (endpoint or self._app)(scope, receive, send)
 
 
-def admin_plane(metrics: Metrics, operations: Operations) -> ASGIApp:
+def admin_plane(metrics: Metrics, operations: Operations, shelf: EvidenceShelf) -> ASGIApp:
     """What operators and Prometheus call; bind it where applications cannot reach it."""
     app = _bare_app()
     app.include_router(admin_router(operations))
+    app.include_router(admin_evidence_router(shelf))
     add_problems(app)
 
     @app.get("/metrics")

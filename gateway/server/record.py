@@ -16,6 +16,7 @@ from gateway.core.snapshot import Route
 from gateway.core.tag import NONE, Header, Tag
 from gateway.engine.app_limits import Allowance
 from gateway.engine.call import Failure, Progress
+from gateway.engine.evidence import EvidenceKeeping
 from gateway.listener import CONNECTION
 from gateway.server.allowance_headers import allowance_headers
 from gateway.server.errors import error_answer, gateway_fault, gateway_stopped
@@ -60,10 +61,10 @@ def record_of(scope: Scope) -> Record:
 
 
 class Recorded:
-    """Plain ASGI middleware: opens the record, completes the headers, guards against faults, writes log line and metrics."""
+    """Plain ASGI middleware: opens the record, completes the headers, guards against faults, writes it all down at the end."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog) -> None:
-        self._app, self._metrics, self._log = app, metrics, log
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog, evidence: EvidenceKeeping | None) -> None:
+        self._app, self._metrics, self._log, self._evidence = app, metrics, log, evidence
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, recorded."""
@@ -106,6 +107,8 @@ class Recorded:
         metrics.of(metrics.duration, record.path, contract).observe(total_s)
         metrics.of(metrics.overhead, record.path).observe(max(record.head_s - progress.upstream_wait_s, 0.0))
         self._count_attempts(record)
+        if self._evidence is not None:
+            self._evidence.end(progress, record.status)
         if record.path != "health":
             self._log.write(_line(record, method, owner, total_s))
 

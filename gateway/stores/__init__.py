@@ -2,8 +2,9 @@
 
 from gateway.stores.audit_log import AuditLog
 from gateway.stores.books_sqlite import SqliteBooks
+from gateway.stores.evidence_sqlite import EvidenceFile, SqliteEvidence
 from gateway.stores.ledger_sqlite import SqliteLedger
 from gateway.stores.state_memory import MemoryState
 from gateway.stores.state_redis import RedisState
 
-__all__ = ["AuditLog", "MemoryState", "RedisState", "SqliteBooks", "SqliteLedger"]
+__all__ = ["AuditLog", "EvidenceFile", "MemoryState", "RedisState", "SqliteBooks", "SqliteEvidence", "SqliteLedger"]

@@ -71,6 +71,7 @@ class Metrics:
             ("limits", "policy"),
             registry=registry,
         )
+        self.evidence_lost = Counter("gateway_evidence_lost", "Requests whose evidence could not be kept.", registry=registry)
         held = Gauge("gateway_bytes_in_flight", "Bytes of the request bodies that are held now.", registry=registry)
         held.set_function(bytes_in_flight)
         lag = Gauge("gateway_ledger_lag_seconds", "Age of the oldest ledger entry that waits to be written.", registry=registry)

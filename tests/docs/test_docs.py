@@ -48,7 +48,7 @@ def shell_lines(section: str) -> list[str]:
 
 
 def test_the_readme_s_commands_work(tmp_path: Path) -> None:
-    """Each `gateway` command as printed, beside a gateway that has served the README's own program."""
+    """Each `gateway` command as printed, beside a gateway that has served the README's own program, and then has not."""
     house = build_house(tmp_path)
     try:
         program = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
@@ -58,7 +58,9 @@ def test_the_readme_s_commands_work(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert "openai-direct@2026-10-01 OpenAI" in done.stdout
-        request_id = re.findall(r"gw_[0-9a-f]+", done.stdout)[0]
+        house.fault(kind="status", status=401, times=1)
+        failed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment)
+        request_id = re.findall(r"gw_[0-9a-f]+", failed.stderr)[0]
         commands = [
             line for section in ("Ops", "Finance", "Support") for line in shell_lines(section) if line.startswith("gateway ")
         ]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.programs import House
+from tests.integration.reloads import tell
 from tests.integration.two_contracts import KEY, Configuration, Place, ask, changed
 
 NO_ACCESS = {
@@ -20,6 +21,7 @@ BAD_SHAPE = {
     "param": "style",
     "type": "invalid_request_error",
 }
+ADVICE = ("owner", "rule", "first_check", "stop_rule", "billed", "confidence")
 BAD_KEY = {"message": "Incorrect API key provided.", "code": "invalid_api_key", "type": "invalid_request_error"}
 
 
@@ -66,6 +68,9 @@ async def test_whose_a_blocked_request_is(
         assert stop in found["stop_rule"]
         assert found["first_check"]
         assert (found["billed"], answer.headers["x-gateway-contract"], place.served()[1]) == ("no", "direct@1", 0)
+        (kept,) = evidence(house, found["request_id"])
+        assert (kept["status"], kept["terms"]["contract"]) == (status, "direct@1")
+        assert {name: kept["diagnosis"][name] for name in ADVICE} == {name: found[name] for name in ADVICE}
 
 
 @pytest.mark.parametrize(("recorded", "status", "error", "owner", "rule", "stop"), SYMPTOMS, ids=[it[4] for it in SYMPTOMS])
@@ -78,6 +83,9 @@ async def test_another_contract_s_success_does_not_hide_it(
         answer, _ = await asked(house)
         assert (answer.status, answer.headers["x-gateway-contract"]) == (200, "reseller@1")
         assert answer.headers["x-gateway-fallback"] == f"from=direct; owner={owner}"
+        (kept,) = evidence(house, answer.headers["x-gateway-request-id"])
+        assert (kept["status"], kept["diagnosis"]["rule"]) == (status, rule)
+        assert stop in kept["diagnosis"]["stop_rule"]
         (line,) = await house.logged(lambda line: line["event"] == "request")
         assert [(it["contract"], it["owner"], it["rule"]) for it in line["failed"]] == [("direct@1", owner, rule)]
 
@@ -98,6 +106,14 @@ async def test_an_image_model_at_responses_is_a_wrong_place(place: Place) -> Non
             assert (answer.status, answer.headers["x-gateway-owner"]) == (400, "model_placement")
             assert "image_generation" in (await answer.json())["error"]["message"]
         assert place.served() == (0, 0)
+
+
+def evidence(house: House, request_id: str) -> list[dict[str, Any]]:
+    """The attempts of the contract that failed, as its provider's support gets them."""
+    status, found = tell(f"{house.admin_url}/requests/{request_id}/evidence?for=provider")
+    assert status == 200, found
+    attempts: list[dict[str, Any]] = found["attempts"]
+    return attempts
 
 
 async def asked(house: House) -> tuple[Any, dict[str, Any]]:

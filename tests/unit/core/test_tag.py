@@ -106,3 +106,9 @@ def test_a_secret_does_not_print() -> None:
     secret = Secret("sk-fake-not-a-secret")
     assert "fake" not in f"{secret} {secret!r}"
     assert secret.reveal() == "sk-fake-not-a-secret"
+
+
+def test_the_member_says_where_the_evidence_is_only_where_there_is_some() -> None:
+    """A path on the same host, for the app's own key."""
+    assert "evidence" not in Tag("gw_1", 1, ROUTE, COST).member()
+    assert Tag("gw_1", 1, ROUTE, COST, evidence=True).member()["evidence"] == "/v1/gateway/requests/gw_1/evidence"

@@ -1,0 +1,215 @@
+"""Evidence from what was noted while a request ran: gathered on the loop, made and written beside it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from urllib.parse import urlsplit
+
+from gateway.core.diagnosis import Outcome, Refusal
+from gateway.core.echo import without_echo
+from gateway.core.eligibility import Conditions
+from gateway.core.evidence import (
+    Asked,
+    AttemptEvidence,
+    Audience,
+    Decided,
+    DropEvidence,
+    Ended,
+    ErrorText,
+    Evidence,
+    amount_of,
+    candidacy_of,
+    terms_of,
+)
+from gateway.core.images import ENDPOINTS
+from gateway.core.placement import NAME_CHARS_SHOWN
+from gateway.core.redaction import MASK, redact, redact_foreign
+from gateway.core.routing import Plan, survey
+from gateway.core.snapshot import ProviderSettings
+from gateway.core.tag import NONE
+from gateway.engine.call import Call, Progress
+from gateway.engine.trail import Keep, Trace, Trail
+from gateway.ports import EvidenceShelf
+
+HEADER_CHARS_MAX = 200
+HEADERS_MAX = 24
+ROUTES_MAX = 64
+# Names under which providers and what stands before them send a request's id, each by its own documentation.
+REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "apim-request-id",
+    "x-ms-request-id",
+    "x-amzn-requestid",
+    "x-fal-request-id",
+    "cf-ray",
+)
+_SAID_HEADERS = ("retry-after", "retry-after-ms", "openai-processing-ms", "openai-version")
+_LIMIT_HEADERS = "x-ratelimit-"
+
+
+class EvidenceKeeping:
+    """Decides of which requests evidence is kept, and hands it to the shelf once they have ended."""
+
+    def __init__(self, keep: Keep, shelf: EvidenceShelf) -> None:
+        self._keep, self.shelf = keep, shelf
+
+    def begin(self, call: Call, conditions: Conditions, found: Plan | Refusal) -> Trail:
+        """The trail of a request that has a plan, or a refusal in its place."""
+        return _trail(call, conditions, found, self._keep, linked=not self.shelf.failing)
+
+    def end(self, progress: Progress, status: int) -> None:
+        """The request has ended with that status (0: none was sent). What is not kept is forgotten."""
+        trail = progress.trail
+        if trail is None or not trail.kept(failed=progress.blemished):
+            return
+        for trace in trail.traces:
+            trace.headers = _picked(trace.headers)
+        self.shelf.put(partial(evidence_of, trail, _ended(progress, status)))
+
+
+def untraced(call: Call, conditions: Conditions, found: Plan | Refusal) -> Trail:
+    """A trail that leads nowhere."""
+    return _trail(call, conditions, found, Keep.NOTHING, linked=False)
+
+
+def _trail(call: Call, conditions: Conditions, found: Plan | Refusal, keep: Keep, *, linked: bool) -> Trail:
+    return Trail(
+        call.request_id,
+        call.received_at,
+        call.app,
+        call.snapshot,
+        call.request,
+        call.prompt,
+        conditions,
+        found,
+        keep,
+        linked,
+    )
+
+
+def evidence_of(trail: Trail, ended: Ended) -> Evidence:
+    """All of it, for operators. It may take a while: not for the loop."""
+    return Evidence(
+        request_id=trail.request_id,
+        at=trail.received_at,
+        audience=Audience.OPS,
+        attempts=tuple(_attempt(number, trace, trail) for number, trace in enumerate(trail.traces, 1)),
+        revision=trail.snapshot.revision,
+        asked=_asked(trail),
+        decided=_decided(trail),
+        ended=ended,
+    )
+
+
+def _ended(progress: Progress, status: int) -> Ended:
+    fallback, route = progress.fallback, progress.route
+    return Ended(
+        status=status,
+        contract=NONE if route is None else route.contract.reference,
+        attempts=progress.attempts,
+        images=progress.images,
+        diagnosis=progress.diagnosis,
+        fallback_from="" if fallback is None else fallback.contract,
+        discrepancies=tuple(map(str, progress.discrepancies)),
+        cost=amount_of(progress.cost),
+    )
+
+
+def _asked(trail: Trail) -> Asked:
+    request = trail.request
+    return Asked(
+        app=trail.app.id,
+        model=_name(request.model, trail.prompt),
+        path=f"/v1/{ENDPOINTS[request.operation]}",
+        operation=request.operation.value,
+        size=request.size,
+        quality=request.quality,
+        n=request.n,
+        stream=request.stream,
+        references=request.references,
+    )
+
+
+def _decided(trail: Trail) -> Decided:
+    """A refusal does not say what was against each route: the plan is looked at once more, without choosing."""
+    found = trail.found
+    if isinstance(found, Refusal):
+        try:
+            found = survey(trail.request, trail.app, trail.snapshot, trail.conditions)
+        except Refusal:
+            return Decided((), ())
+    return Decided(
+        tuple(candidacy_of(it.route) for it in found.candidates[:ROUTES_MAX]),
+        tuple(
+            DropEvidence(it.route.id, it.reason.value, it.owner, _name(it.what, trail.prompt), it.remedy)
+            for it in found.dropped[:ROUTES_MAX]
+        ),
+    )
+
+
+def _attempt(number: int, trace: Trace, trail: Trail) -> AttemptEvidence:
+    route, settings = trace.candidate.route, trace.candidate.route.provider
+    ids = {name: trace.headers[name] for name in REQUEST_ID_HEADERS if name in trace.headers}
+    said = {name: value for name, value in trace.headers.items() if name not in ids}
+    ended_s = trace.ended_s
+    return AttemptEvidence(
+        number=number,
+        at=trail.received_at + timedelta(seconds=trace.began_s),
+        route=route.id,
+        provider=settings.id,
+        upstream_model=route.upstream_model,
+        endpoint=ENDPOINTS[trail.request.operation],
+        terms=terms_of(route.contract),
+        called=trace.called,
+        outcome=_outcome(trace),
+        organization=settings.organization or "",
+        project=settings.project or "",
+        status=trace.status or None,
+        error=_error(trace, settings, trail.prompt),
+        request_ids={name: _clean(value, settings, trail.prompt) for name, value in ids.items()},
+        headers={name: _clean(value, settings, trail.prompt) for name, value in said.items()},
+        upstream_ms=round(trace.upstream_s * 1000, 1),
+        total_ms=0.0 if ended_s is None else round((ended_s - trace.began_s) * 1000, 1),
+        diagnosis=trace.diagnosis,
+        cost=amount_of(trace.cost),
+    )
+
+
+def _outcome(trace: Trace) -> Outcome | None:
+    """An attempt that never came to an end has none: its ledger entries say what is known of the money."""
+    if trace.diagnosis is not None:
+        return trace.diagnosis.outcome
+    return None if trace.ended_s is None else Outcome.COMPLETED
+
+
+def _error(trace: Trace, settings: ProviderSettings, prompt: str) -> ErrorText | None:
+    """What the caller is told, without what the provider repeats of its prompt."""
+    if trace.error is None:
+        return None
+    members = {name: trace.error.get(name) for name in ("message", "type", "code", "param")}
+    return ErrorText(**{name: "" if value is None else _clean(str(value), settings, prompt) for name, value in members.items()})
+
+
+def _picked(headers: Mapping[str, str]) -> dict[str, str]:
+    """Ids, limits and times; not what else a provider's head may hold: cookies, addresses, names of accounts."""
+    named = {name: headers[name] for name in (*REQUEST_ID_HEADERS, *_SAID_HEADERS) if name in headers}
+    limits = sorted(name for name in headers if name.startswith(_LIMIT_HEADERS))[: HEADERS_MAX - len(named)]
+    found = named | {name: headers[name] for name in limits}
+    return {name: value for name, value in found.items() if _plain(name) and _plain(value)}
+
+
+def _plain(text: str) -> bool:
+    return len(text) <= HEADER_CHARS_MAX and text.isascii() and text.isprintable()
+
+
+def _name(text: str, prompt: str) -> str:
+    """Of the caller's own words no more than a name has."""
+    return redact(without_echo(text[:NAME_CHARS_SHOWN], prompt).encode("utf-8", "replace").decode())
+
+
+def _clean(text: str, settings: ProviderSettings, prompt: str) -> str:
+    private = (settings.credential.reveal(), settings.organization, settings.project, urlsplit(settings.base_url).netloc)
+    for secret in filter(None, private):
+        text = text.replace(secret, MASK)
+    return redact_foreign(without_echo(text, prompt)).encode("utf-8", "replace").decode()

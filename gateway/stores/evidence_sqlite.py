@@ -1,0 +1,228 @@
+"""Evidence in a SQLite file of its own, bounded by days and requests: written beside them, lost rather than in the way."""
+
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from gateway.core.evidence import Evidence
+from gateway.ports import EvidenceUnavailable
+from gateway.stores.evidence_failure import damaged, failure_text
+from gateway.stores.ledger_rows import microseconds_of
+from gateway.stores.statements import statement
+
+# Requests gather for so long before they are written together, and no more of them than this.
+GATHER_S = 0.25
+GATHERED_MAX = 2_000
+# How often what has grown too old is deleted while nothing new comes.
+PRUNE_EVERY_S = 600.0
+LOCK_WAIT_S_MAX = 5.0
+VERSION = 1
+_CREATE = f"BEGIN IMMEDIATE;\n{statement('evidence_schema')}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
+_INSERT = "INSERT OR IGNORE INTO evidence (request_id, at, app, status, document) VALUES (?, ?, ?, ?, ?)"
+_PRUNE = (
+    "DELETE FROM evidence WHERE at < :since",
+    "DELETE FROM evidence WHERE number <= (SELECT max(number) FROM evidence) - :requests_max",
+)
+_FIND = "SELECT document FROM evidence WHERE request_id = ? AND at >= ?"
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Evidence)
+_log = structlog.get_logger("gateway.evidence")
+_Row = tuple[str, int, str, int, bytes]
+
+
+class SqliteEvidence:
+    """Implements ``ports.EvidenceShelf``. ``lost`` is told how many could not be kept.
+
+    A damaged file is set aside, as ``<name>.damaged``, and another one begun.
+    """
+
+    def __init__(
+        self, path: Path, days_max: int, requests_max: int, *, lost: Callable[[int], None], clock: Callable[[], datetime]
+    ) -> None:
+        self._path, self._days_max, self._requests_max = path.resolve(), days_max, requests_max
+        self._lost, self._clock = lost, clock
+        self._gathered: deque[Callable[[], Evidence]] = deque()
+        self._some, self._writing = threading.Event(), threading.Lock()
+        self._stopping = threading.Event()
+        self._connection: sqlite3.Connection | None = None
+        self._inode: int | None = None
+        self._thread = threading.Thread(target=self._run, name="evidence-writer", daemon=True)
+        self.failing = False
+
+    def open(self) -> None:
+        """Begin to write; what is wrong with the file is logged, and what cannot be kept is lost."""
+        self._write([])
+        self._thread.start()
+
+    def put(self, make: Callable[[], Evidence]) -> None:
+        """See ``ports.EvidenceShelf``."""
+        if len(self._gathered) >= GATHERED_MAX:
+            self._lost(1)
+            return
+        self._gathered.append(make)
+        if not self._some.is_set():
+            self._some.set()
+
+    def find(self, request_id: str) -> Evidence | None:
+        """See ``ports.EvidenceShelf``. What has gathered is written before."""
+        if self._gathered:
+            self.flush()
+        return EvidenceFile(self._path, self._days_max, self._clock).find(request_id)
+
+    def flush(self) -> None:
+        """Write what has gathered, after whatever is being written."""
+        with self._writing:
+            rows: list[_Row] = []
+            while self._gathered:
+                row = self._made(self._gathered.popleft())
+                if row is not None:
+                    rows.append(row)
+            self._write(rows)
+
+    def close(self) -> None:
+        """Write what waits and end the thread."""
+        self._stopping.set()
+        self._some.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            self.flush()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._some.wait(PRUNE_EVERY_S)
+            self._stopping.wait(GATHER_S)
+            self._some.clear()
+            self.flush()
+
+    def _made(self, make: Callable[[], Evidence]) -> _Row | None:
+        try:
+            evidence = make()
+            asked, ended = evidence.asked, evidence.ended
+            document = _ENCODER.encode(evidence)
+        except Exception as error:  # one request's own fault, whatever it is, must not cost the others theirs
+            _log.exception("evidence cannot be made", exc_info=error)
+            self._lost(1)
+            return None
+        return (
+            evidence.request_id,
+            microseconds_of(evidence.at),
+            "" if asked is None else asked.app,
+            0 if ended is None else ended.status,
+            document,
+        )
+
+    def _write(self, rows: list[_Row]) -> None:
+        """All of the rows, and away with what is too old or too much; where that fails, they are lost."""
+        try:
+            try:
+                self._commit(rows)
+            except sqlite3.DatabaseError as error:
+                if not damaged(error):
+                    raise
+                self._set_aside(error)
+                self._commit(rows)
+        except (OSError, sqlite3.Error) as error:
+            self._drop_connection()
+            self._lost(len(rows))
+            if not self.failing:
+                _log.warning("evidence is not kept", reason=failure_text(self._path, "written", error))
+            self.failing = True
+        else:
+            self.failing = False
+
+    def _commit(self, rows: list[_Row]) -> None:
+        if self._connection is not None and self._inode != _inode(self._path):
+            self._drop_connection()  # somebody has deleted or replaced it
+        if self._connection is None:
+            self._connection, self._inode = _opened(self._path), _inode(self._path)
+        connection = self._connection
+        since = microseconds_of(_since(self._clock(), self._days_max))
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(_INSERT, rows)
+            for prune in _PRUNE:
+                connection.execute(prune, {"since": since, "requests_max": self._requests_max})
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _set_aside(self, error: sqlite3.Error) -> None:
+        self._drop_connection()
+        aside = self._path.with_name(self._path.name + ".damaged")
+        _log.warning("the file of evidence is damaged; another one is begun", path=str(aside), reason=str(error))
+        self._path.replace(aside)
+        for ending in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+
+class EvidenceFile:
+    """The file as its readers see it, whether or not a gateway writes to it."""
+
+    def __init__(self, path: Path, days_max: int, clock: Callable[[], datetime]) -> None:
+        self._path, self._days_max, self._clock = path.resolve(), days_max, clock
+
+    def find(self, request_id: str) -> Evidence | None:
+        """``None`` where nothing is kept of that request; raises ``EvidenceUnavailable``."""
+        since = microseconds_of(_since(self._clock(), self._days_max))
+        try:
+            if not self._path.exists():
+                return None
+            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=LOCK_WAIT_S_MAX)) as connection:
+                row = connection.execute(_FIND, (request_id, since)).fetchone()
+        except (OSError, sqlite3.Error) as error:
+            raise EvidenceUnavailable(failure_text(self._path, "read", error)) from error
+        try:
+            return None if row is None else _DECODER.decode(row[0])
+        except msgspec.DecodeError as error:
+            raise EvidenceUnavailable(
+                f"The evidence of {request_id} in {self._path} was written by another version of the gateway. "
+                "Read it with that version; `gateway requests` has the ledger's entries."
+            ) from error
+
+
+def _since(now: datetime, days_max: int) -> datetime:
+    return now.astimezone(UTC) - timedelta(days=days_max)
+
+
+def _inode(path: Path) -> int | None:
+    return path.stat().st_ino if path.exists() else None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """With its table; readable by its owner only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, timeout=LOCK_WAIT_S_MAX, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        connection.executescript(_CREATE)
+    elif version != VERSION:
+        raise OSError(0, f"it was written by another version of the gateway ({version}; this one knows {VERSION})")
