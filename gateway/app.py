@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import structlog
@@ -21,19 +22,22 @@ from gateway.config.settings import EvidenceSettings, StateSettings
 from gateway.config.tree import read_tree
 from gateway.config.watch import Watch
 from gateway.core.decision import decision_of
+from gateway.core.snapshot import ProviderSettings, Snapshot
 from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission
 from gateway.engine.app_limits import AppLimiter
-from gateway.engine.conditions import RouteConditions
+from gateway.engine.conditions import RouteConditions, both_held
 from gateway.engine.contract_limits import ContractLimiter
 from gateway.engine.dispatch import Dispatcher
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.health import Health
 from gateway.engine.observed_limits import ObservedLimits
 from gateway.engine.overrides import Overrides
+from gateway.engine.readiness import Readiness, Walker
+from gateway.engine.ready_results import ReadyResults
 from gateway.engine.trail import Keep
 from gateway.listener import listening
-from gateway.ports import Books, SharedState
+from gateway.ports import Books, Probe, SharedState
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
@@ -113,7 +117,10 @@ async def running(
         metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, snapshot.revision)
         state = await stack.enter_async_context(_shared_state(settings.state))
         limiter = ContractLimiter(state, observed.effective, metrics.state_failed)
-        conditions = RouteConditions(health, observed, limiter, overrides.holds, _now)
+        accounting = Accounting(ledger, _now)
+        ready = _ready_results(loaded, lambda: current.snapshot)
+        readiness = Readiness(Walker(_official_sdk, accounting, _now), ready)
+        conditions = RouteConditions(health, observed, limiter, both_held(overrides.holds, ready.holds), _now)
         metrics.watch_routes(conditions.holds, health.ejections, lambda: observed.readings(current.snapshot.routes.values()))
         decisions = DecisionLog(settings.decisions.path, settings.decisions.kept_max)
         stack.callback(decisions.flush)
@@ -122,7 +129,7 @@ async def running(
         evidence = EvidenceKeeping(Keep(settings.evidence.keep) if settings.evidence.requests_max else Keep.NOTHING, shelf)
         dispatcher = Dispatcher(
             {"openai": wire},
-            Accounting(ledger, _now),
+            accounting,
             conditions,
             heartbeat_s=settings.server.heartbeat_s,
             decided=lambda call, known, found: decisions.note(
@@ -149,9 +156,9 @@ async def running(
             clock=_now,
         )
         reloader.record_start()
-        operations = Operations(reloader, overrides, conditions.holds, health, audit, _now)
+        operations = Operations(reloader, overrides, conditions.holds, health, readiness, audit, _now)
         endpoints: dict[str, ASGIApp] = {**images, **text_endpoints(settings.server, current, admission)}
-        data = data_plane(current, endpoints, metrics, request_log, ledger, evidence=evidence)
+        data = data_plane(current, endpoints, metrics, request_log, ledger, verdicts=ready.verdicts, evidence=evidence)
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(
             listening(admin_plane(metrics, operations, shelf), settings.admin.host, settings.admin.port, grace_s=1)
@@ -162,6 +169,36 @@ async def running(
         _log.info("ready", data_plane=data_url, admin_plane=admin_url, config_revision=snapshot.revision, orphans=orphans)
         await stack.enter_async_context(_tended(*_reloads(reloader, reload_requested)))
         yield Addresses(data_url, admin_url)
+
+
+@asynccontextmanager
+async def walking(loaded: Loaded, *, spending: bool) -> AsyncIterator[Readiness]:
+    """For readiness walks without a running gateway. With ``spending``, the ledger is this block's alone.
+
+    Raises ``LedgerUnavailable`` where a gateway writes to it: then the walk must be that gateway's.
+    """
+    settings = loaded.settings
+    ledger = SqliteLedger(settings.ledger.path, settings.ledger.synchronous, _now)
+    if spending:
+        ledger.open()
+    try:
+        yield Readiness(Walker(_official_sdk, Accounting(ledger, _now), _now), _ready_results(loaded, lambda: loaded.snapshot))
+    finally:
+        if spending:
+            ledger.close()
+
+
+def _ready_results(loaded: Loaded, snapshot: Callable[[], Snapshot]) -> ReadyResults:
+    path = loaded.settings.history.folder / "readiness.json"
+    return ReadyResults(path, snapshot, _now, lambda text: _log.warning("readiness", problem=text))
+
+
+@asynccontextmanager
+async def _official_sdk(settings: ProviderSettings) -> AsyncIterator[Probe]:
+    """The SDK takes half a second and 20 MB to import, and most gateways never walk: it is imported beside the event loop."""
+    module = await asyncio.to_thread(import_module, "gateway.providers.openai_sdk")
+    async with module.OpenAISdk(settings) as probe:
+        yield probe
 
 
 def _shelf(settings: EvidenceSettings, lost: Callable[[int], None]) -> SqliteEvidence:

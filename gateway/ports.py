@@ -1,12 +1,14 @@
 """What the engine needs from the world, as small protocols named for the domain. Only ``app.py`` names who implements them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from gateway.core.diagnosis import Stage
 from gateway.core.evidence import Evidence
+from gateway.core.images import ImageRequest
 from gateway.core.ledger import Entry
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.spend import SpendQuery, SpendRow
@@ -75,6 +77,26 @@ class Provider(Protocol):
 
     async def send(self, call: UpstreamCall) -> UpstreamResponse:
         """One attempt, never repeated."""
+        ...
+
+
+class UpstreamRefused(Exception):
+    """The provider has answered with an error status; ``response`` is its answer."""
+
+    def __init__(self, response: UpstreamResponse) -> None:
+        super().__init__(f"the provider answered with status {response.status}")
+        self.response = response
+
+
+class Probe(Protocol):
+    """One provider as its official SDK sees it, for readiness. Both raise ``UpstreamRefused`` and ``UpstreamFailed``."""
+
+    async def models(self) -> frozenset[str]:
+        """The names that ``GET /v1/models`` lists. It costs nothing."""
+        ...
+
+    def images(self, upstream_model: str, request: ImageRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
+        """Ask for images as an app would; it costs what it costs. The answer is read inside the block."""
         ...
 
 

@@ -36,6 +36,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "audit": _Group("Verify and read the audit log.", _AUDIT),
     "routes": "gateway.cli.routes",
     "explain": "gateway.cli.explain",
+    "ready": "gateway.cli.ready",
     "diagnose": "gateway.cli.diagnose",
     "spend": "gateway.cli.spend",
     "requests": "gateway.cli.requests",

@@ -19,7 +19,11 @@ class NoAnswer(Exception):
 
 
 class Declined(Exception):
-    """The admin plane said no; the text says why and what would be right."""
+    """The admin plane said no, with this HTTP status; the text says why and what would be right."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def admin_url(host: str, port: int) -> str:
@@ -28,18 +32,18 @@ def admin_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def ask(url: str, method: str = "GET", body: Mapping[str, object] | None = None) -> dict[str, Any]:
+def ask(url: str, method: str = "GET", body: Mapping[str, object] | None = None, wait_s: float = WAIT_S) -> dict[str, Any]:
     """The answer's object; raises ``Declined`` and ``NoAnswer``."""
     data = None if body is None else json.dumps(body).encode()
     try:
         request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)  # noqa: S310 -- see below
         if request.type not in ("http", "https"):
             raise NoAnswer(f"'{url}' is not the URL of an admin plane. Write http://HOST:PORT.")
-        with _opener.open(request, timeout=WAIT_S) as answer:
+        with _opener.open(request, timeout=wait_s) as answer:
             return _object(url, answer.read(ANSWER_BYTES_MAX))
     except urllib.error.HTTPError as error:
         with error:
-            raise Declined(_said(_object(url, error.read(ANSWER_BYTES_MAX)))) from error
+            raise Declined(_said(_object(url, error.read(ANSWER_BYTES_MAX))), error.code) from error
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise NoAnswer(

@@ -9,6 +9,7 @@ import typer
 from gateway.config import ConfigInvalid
 from gateway.config.history import HistoryUnusable
 from gateway.engine.overrides import OverridesUnavailable
+from gateway.engine.ready_results import ReadinessUnavailable
 from gateway.listener import PortUnavailable
 from gateway.ports import AuditUnavailable, EvidenceUnavailable, LedgerUnavailable, StateUnavailable
 
@@ -18,6 +19,7 @@ _UNUSABLE = (
     AuditUnavailable,
     HistoryUnusable,
     OverridesUnavailable,
+    ReadinessUnavailable,
     StateUnavailable,
     EvidenceUnavailable,
 )

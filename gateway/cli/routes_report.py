@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-_STYLES = {"active": "green", "draining": "yellow", "parked": "yellow", "ejected": "red", "disabled": "red"}
+_STYLES = {"active": "green", "draining": "yellow", "parked": "yellow", "ejected": "red", "not_ready": "red", "disabled": "red"}
 
 
 def routes_json(answer: Mapping[str, Any]) -> str:
@@ -50,4 +50,14 @@ def _reasons(route: Mapping[str, Any]) -> Sequence[str]:
         if hold["reason"] != "override":
             until = f" until {moment(hold['until'])}" if hold["until"] else ""
             found.append(f"{hold['reason']}{until}: {hold['what']}")
+    readiness = route.get("readiness")
+    if readiness and readiness["walked_at"]:
+        found.append(_readiness(readiness))
     return found
+
+
+def _readiness(readiness: Mapping[str, Any]) -> str:
+    """In one line: how ready, since when, and where the latest walk has stopped."""
+    proven = f", proven {moment(readiness['proven_at'])}" if readiness["proven_at"] else ""
+    stopped = f", stopped at {readiness['stopped_at']} ({readiness['owner']})" if readiness["stopped_at"] else ""
+    return f"readiness: {readiness['verdict'].replace('_', ' ')}{proven}; walked {moment(readiness['walked_at'])}{stopped}"

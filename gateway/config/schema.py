@@ -183,6 +183,10 @@ class Route(Written):
     """What of the Images API the provider serves for this model; 'variation' only where it stands here: OpenAI retired it."""
     capabilities: Capabilities | None = None
     """What this route honours, where that is less than the catalogue says of its upstream model: it narrows, never widens."""
+    require_ready: bool = False
+    """true: it takes no request before 'gateway ready ROUTE --live' has found it ready, and none once a walk found it not."""
+    ready_days_max: Annotated[int, Field(ge=1, le=365)] = 30
+    """For how many days such a proof counts."""
 
 
 class Configuration(Written):

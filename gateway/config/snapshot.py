@@ -56,6 +56,8 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
             state=it.state,
             operations=frozenset(it.operations),
             capabilities=_capabilities(it, catalogue),
+            require_ready=it.require_ready,
+            ready_days_max=it.ready_days_max,
         )
         for key, it in written.routes.items()
     }
@@ -75,6 +77,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
                 if it.retires_on is not None
             }
         ),
+        catalogued=MappingProxyType({name: it.recorded_on for name, it in written.catalogue.items()}),
     )
 
 

@@ -28,11 +28,12 @@ class Reason(StrEnum):
     REQUIRED_CONTRACT = "required_contract"
     BREAKER = "breaker"
     LIMIT = "limit"
+    NOT_READY = "not_ready"
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What keeps a route from new requests for now: an operator's override, the breaker, or a limit that is used up.
+    """What keeps a route from new requests: an override, the breaker, a limit that is used up, or readiness that is not proven.
 
     ``until`` is aware, in UTC; ``None`` where nobody knows. ``what`` is a sentence without its full stop.
     """
@@ -134,6 +135,7 @@ _HOLDS = {
     Reason.OVERRIDE: (Owner.ROUTE, "Wait until the override ends, or lift it: gateway routes enable ROUTE."),
     Reason.BREAKER: (Owner.PROVIDER, "Look at the provider's status page; the route is tried again by itself."),
     Reason.LIMIT: (Owner.RATE_LIMIT, "Wait, send less, or have the contract's limit raised."),
+    Reason.NOT_READY: (Owner.ROUTE, "Walk its readiness path: gateway ready ROUTE --live."),
 }
 
 

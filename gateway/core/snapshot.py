@@ -62,7 +62,8 @@ class ProviderSettings:
 class Route:
     """Public model -> provider + upstream model + contract. ``operations`` are those of the Images API that it serves.
 
-    ``capabilities`` is ``None`` where nothing says what it can honour: then every parameter is passed on.
+    ``capabilities`` is ``None`` where nothing says what it can honour: then every parameter is passed on. With
+    ``require_ready`` it takes no request before its readiness is proven; a proof counts for ``ready_days_max``.
     """
 
     id: str
@@ -74,6 +75,8 @@ class Route:
     state: RouteState
     operations: frozenset[Operation] = frozenset({Operation.GENERATION, Operation.EDIT})
     capabilities: Capabilities | None = None
+    require_ready: bool = False
+    ready_days_max: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,8 @@ class Retirement:
 class Snapshot:
     """``revision`` is a hash of what was written.
 
-    ``models`` holds names and aliases, ``apps`` SHA-256 digests of keys (hex), ``retirements`` upstream models.
+    ``models`` holds names and aliases, ``apps`` SHA-256 digests of keys (hex), ``retirements`` upstream models; ``catalogued``
+    says on which day the catalogue's entry of an upstream model was read.
     """
 
     revision: str
@@ -186,3 +190,4 @@ class Snapshot:
     models: Mapping[str, Model]
     apps: Mapping[str, App]
     retirements: Mapping[str, Retirement] = field(default_factory=_empty)
+    catalogued: Mapping[str, date] = field(default_factory=_empty)

@@ -19,7 +19,7 @@ Holds = Mapping[str, tuple[Hold, ...]]
 
 
 class RouteConditions:
-    """Asked before a plan, told of every attempt. ``overrides`` are the operators', by route id."""
+    """Asked before a plan, told of every attempt. ``overrides`` hold whatever the routes' health is, by route id."""
 
     def __init__(
         self,
@@ -38,10 +38,7 @@ class RouteConditions:
 
     def holds(self) -> Holds:
         """All that keep requests off routes now, by route id."""
-        own, operators = self._health.holds(), self._overrides()
-        if not operators or not own:
-            return own or operators
-        return {route: (*operators.get(route, ()), *own.get(route, ())) for route in own.keys() | operators.keys()}
+        return _joined(self._overrides(), self._health.holds())
 
     async def shortage(self, candidate: Candidate) -> Shortage | None:
         """Take the request's part of the contract's limits; ``None`` where there was room.
@@ -84,3 +81,15 @@ class Watch:
         if failure and wait_s and failure.diagnosis.owner is Owner.RATE_LIMIT:
             self._health.park(self._route, wait_s, "the provider asked to be left alone until then")
         return wait_s
+
+
+def both_held(first: Callable[[], Holds], second: Callable[[], Holds]) -> Callable[[], Holds]:
+    """What either of the two holds."""
+    return lambda: _joined(first(), second())
+
+
+def _joined(first: Holds, second: Holds) -> Holds:
+    """Mostly nothing is held, and nothing is made then."""
+    if not first or not second:
+        return first or second
+    return {route: (*first.get(route, ()), *second.get(route, ())) for route in first.keys() | second.keys()}

@@ -16,10 +16,15 @@ from gateway.core.eligibility import Hold, Reason
 from gateway.core.snapshot import Route, RouteState
 from gateway.engine.health import Health
 from gateway.engine.overrides import Overrides
+from gateway.engine.readiness import Readiness, WalkUnderWay
+from gateway.engine.ready_results import readiness_report, walk_report
 from gateway.ports import AuditTrail
-from gateway.server.admin_order import Unacceptable, Word, override_order, word
+from gateway.server.admin_order import Unacceptable, Word, override_order, ready_order, word
 from gateway.server.admin_problem import problem
 from gateway.server.standing import Standings
+
+# What enabling a route does not mend: an override is lifted by itself, readiness is proven by a walk.
+_KEPT = frozenset({Reason.OVERRIDE, Reason.NOT_READY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Operations:
     overrides: Overrides
     holds: Callable[[], Mapping[str, tuple[Hold, ...]]]
     health: Health
+    readiness: Readiness
     audit: AuditTrail
     clock: Callable[[], datetime]
 
@@ -62,6 +68,17 @@ def _add_routes(router: APIRouter, operations: Operations) -> None:
     async def lift(request: Request, route_id: str) -> Response:
         return await _lifted(operations, request, route_id, await word(request))
 
+    @router.post("/routes/{route_id}/ready")
+    async def ready(request: Request, route_id: str) -> Response:
+        order = await ready_order(request)
+        route, snapshot = _route(operations, route_id), operations.reloader.loaded.snapshot
+        budget = None if order.budget is None else f"{order.budget} {route.price_list.currency}"
+        await _audit(operations, request, "route.ready", order.word, {"route": route.id, "budget": budget})
+        try:
+            return _answer(walk_report(await operations.readiness.walk(route, snapshot, order.budget)))
+        except WalkUnderWay as error:
+            raise Unacceptable(409, str(error), rule="one walk a route at a time", fix="Wait until it has ended.") from error
+
 
 def _add_config(router: APIRouter, reloader: Reloader) -> None:
     @router.get("/config")
@@ -87,7 +104,7 @@ async def _lifted(operations: Operations, request: Request, route_id: str, said:
     """
     was = operations.overrides.in_force().get(route_id)
     route = operations.reloader.loaded.snapshot.routes.get(route_id) or (None if was else _route(operations, route_id))
-    held = [hold.what for hold in operations.holds().get(route_id, ()) if hold.reason is not Reason.OVERRIDE]
+    held = [hold.what for hold in operations.holds().get(route_id, ()) if hold.reason not in _KEPT]
     if was is not None or held:
         details = {"route": route_id, "was": None if was is None else was.state.value, "forgotten": held}
         await _audit(operations, request, "route.enabled", said, details)
@@ -100,7 +117,9 @@ async def _lifted(operations: Operations, request: Request, route_id: str, said:
 
 def _standings(operations: Operations) -> Standings:
     snapshot, overrides = operations.reloader.loaded.snapshot, operations.overrides.in_force()
-    return Standings(snapshot, overrides, operations.holds(), operations.health.states())
+    known, now = operations.readiness.results.known(), operations.clock()
+    readiness = {route.id: readiness_report(route, known.get(route.id), now) for route in snapshot.routes.values()}
+    return Standings(snapshot, overrides, operations.holds(), operations.health.states(), readiness)
 
 
 def _note(route: Route, *, lifted: bool, forgotten: bool) -> str:

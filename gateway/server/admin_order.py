@@ -4,10 +4,12 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from gateway.core.readiness_live import budget_of
 from gateway.engine.overrides import OVERRIDE_S_MAX, Standing
 
 BODY_BYTES_MAX = 16 * 1024
@@ -57,6 +59,29 @@ async def override_order(request: Request) -> OverrideOrder:
         fix = "Send a shorter time; what is to last belongs into the configuration: routes.ID.state."
         raise Unacceptable(422, "The override does not last so long.", field="for_s", rule=rule, fix=fix)
     return OverrideOrder(None if state == ENABLED else Standing(str(state)), float(for_s), _word(members))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyOrder:
+    """``budget`` is ``None`` where nothing may be spent."""
+
+    budget: Decimal | None
+    word: Word
+
+
+async def ready_order(request: Request) -> ReadyOrder:
+    """The body of ``POST /routes/{id}/ready``; raises ``Unacceptable``."""
+    members = await _members(request, ("live", "budget", "why", "who"))
+    live, budget = members.get("live", False), members.get("budget")
+    if not isinstance(live, bool):
+        raise Unacceptable(422, "'live' is malformed.", field="live", rule="true or false", fix="true lets the walk spend money.")
+    if not live:
+        return ReadyOrder(None, _word(members))
+    try:
+        return ReadyOrder(budget_of(budget if isinstance(budget, str) else ""), _word(members))
+    except ValueError as error:
+        fix = 'Send it as a text: "0.50", in the currency of the route\'s price list.'
+        raise Unacceptable(422, "'budget' is missing or malformed.", field="budget", rule=str(error), fix=fix) from error
 
 
 async def word(request: Request) -> Word:

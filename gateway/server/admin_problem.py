@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.engine.overrides import OverridesUnavailable
-from gateway.ports import AuditUnavailable
+from gateway.engine.ready_results import ReadinessUnavailable
+from gateway.ports import AuditUnavailable, LedgerUnavailable
 from gateway.server.admin_order import Unacceptable
 
 MEDIA_TYPE = "application/problem+json"
@@ -28,6 +29,8 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(Unacceptable, _unacceptable)
     app.add_exception_handler(AuditUnavailable, _unavailable)
     app.add_exception_handler(OverridesUnavailable, _unavailable)
+    app.add_exception_handler(ReadinessUnavailable, _unavailable)
+    app.add_exception_handler(LedgerUnavailable, _unavailable)
     app.add_exception_handler(HTTPException, _not_here)
     app.add_exception_handler(Exception, _failed)
 
@@ -45,7 +48,10 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 async def _not_here(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    rule = "GET /routes, /config, /metrics; POST and DELETE /routes/ID/override; POST /config/reload"
+    rule = (
+        "GET /routes, /config, /metrics, /requests/ID/evidence; POST and DELETE /routes/ID/override; "
+        "POST /routes/ID/ready, /config/reload"
+    )
     answer = problem(
         status, f"The admin plane has no {request.method} of this path.", field="", rule=rule, fix="Ask for one of these."
     )

@@ -1,6 +1,6 @@
 """The two ASGI apps: the data plane for applications, the admin plane for operators, each on a listener of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.config.current import Current
 from gateway.core.diagnosis import Refusal
+from gateway.core.readiness import Verdict
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.ports import EvidenceShelf, Ledger
 from gateway.server.admin import Operations, admin_router
@@ -33,6 +34,7 @@ def data_plane(
     log: RequestLog,
     ledger: Ledger,
     *,
+    verdicts: Callable[[], Mapping[str, Verdict]] = dict,
     evidence: EvidenceKeeping | None = None,
 ) -> ASGIApp:
     """What applications call: the Images API (``endpoints`` by path), the models, and health for load balancers."""
@@ -40,7 +42,7 @@ def data_plane(
     for path, endpoint in endpoints.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(models_router(current))
-    app.include_router(health_router(current, ledger))
+    app.include_router(health_router(current, ledger, verdicts))
     if evidence is not None:
         app.include_router(evidence_router(current, evidence.shelf))
     app.add_exception_handler(HTTPException, not_found)

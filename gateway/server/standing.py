@@ -1,4 +1,4 @@
-"""How the routes stand: what the file says, what operators have switched, what the breakers hold."""
+"""How the routes stand: what the file says, what operators have switched, what the breakers hold, how ready they are."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -19,8 +19,9 @@ class Standings:
         overrides: Mapping[str, Override],
         holds: Mapping[str, tuple[Hold, ...]],
         health: Iterable[RouteHealth],
+        readiness: Mapping[str, Mapping[str, Any]],
     ) -> None:
-        self._snapshot, self._overrides, self._holds = snapshot, overrides, holds
+        self._snapshot, self._overrides, self._holds, self._readiness = snapshot, overrides, holds, readiness
         self._health = {it.route: it for it in health}
 
     def all(self) -> list[dict[str, Any]]:
@@ -44,14 +45,17 @@ class Standings:
             "override": None if override is None else asdict(override),
             "breaker": None if health is None else asdict(health),
             "holds": [asdict(hold) for hold in holds],
+            "readiness": self._readiness.get(route.id),
         }
 
 
 def _effective(route: Route, override: Override | None, holds: tuple[Hold, ...]) -> str:
-    """What the file says, unless an operator or the breaker says less: the most severe of them."""
+    """What the file says, unless an operator, its readiness or the breaker says less: the most severe of them."""
     said = {route.state.value} | ({override.state.value} if override else set())
     for state in (RouteState.DISABLED, RouteState.DRAINING):
         if state.value in said:
             return state.value
     reasons = {hold.reason for hold in holds}
+    if Reason.NOT_READY in reasons:
+        return "not_ready"
     return "ejected" if Reason.BREAKER in reasons else "parked" if reasons else "active"

@@ -31,7 +31,7 @@ def create_app(settings: SimulatorSettings) -> ASGIApp:
     stats, faults = Stats(), FaultBook()
     generations = ImageEndpoint(Operation.GENERATION, settings, stats, faults)
     edits = ImageEndpoint(Operation.EDIT, settings, stats, faults)
-    models = ModelsEndpoint(settings)
+    models = ModelsEndpoint(settings, faults)
     app = Starlette(
         routes=[
             Route("/v1/images/generations", generations, methods=["POST"]),

@@ -20,12 +20,16 @@ HeaderValue = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
 
 
 class _Fault(BaseModel):
-    """``times``: for that many requests; ``share``: every 1/share-th request; neither: until deleted."""
+    """``times``: for that many requests; ``share``: every 1/share-th request; neither: until deleted.
+
+    ``at`` is the endpoint whose requests are struck and counted: those for images, or the list of models.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     times: Annotated[int, Field(ge=1)] | None = None
     share: Annotated[float, Field(gt=0, le=1)] | None = None
+    at: Literal["images", "models"] = "images"
 
 
 class ErrorBody(BaseModel):
@@ -121,13 +125,15 @@ class FaultBook:
 
     def listed(self) -> list[dict[str, Any]]:
         """Each active fault as it was asked for, and how many requests it has struck."""
-        return [active.fault.model_dump(exclude_none=True) | {"struck": active.struck} for active in self._active]
+        return [_listed(active.fault) | {"struck": active.struck} for active in self._active]
 
-    def strike(self) -> Strike:
+    def strike(self, at: Literal["images", "models"] = "images") -> Strike:
         """What the next request meets. A fault that another one outranks keeps its ``times``."""
         latency_ms, limits, struck = 0, [], None
         for active in self._active:
             fault = active.fault
+            if fault.at != at:
+                continue
             if isinstance(fault, LatencyFault):
                 latency_ms += fault.ms if active.due() else 0
             elif isinstance(fault, RateLimitFault):
@@ -158,6 +164,10 @@ class _Active:
     @property
     def spent(self) -> bool:
         return self.fault.times is not None and self.struck >= self.fault.times
+
+
+def _listed(fault: Fault) -> dict[str, Any]:
+    return fault.model_dump(exclude_none=True, exclude={"at"} if fault.at == "images" else None)
 
 
 def parse_fault(specification: bytes) -> Fault:

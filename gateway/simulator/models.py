@@ -1,5 +1,6 @@
 """``GET /v1/models`` and ``GET /v1/models/{id}``."""
 
+import asyncio
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -7,20 +8,26 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.simulator.auth import authorize
 from gateway.simulator.catalogue import MODELS, Model
+from gateway.simulator.edge import struck_at_edge
 from gateway.simulator.exchange import Exchange
+from gateway.simulator.faults import FaultBook
 from gateway.simulator.refusal import Refusal
 from gateway.simulator.settings import SimulatorSettings
 
 
 class ModelsEndpoint:
-    """An ASGI application for the list, and for one model where the path names it."""
+    """An ASGI application for the list, and for one model where the path names it. Delays and faults of the edge strike it."""
 
-    def __init__(self, settings: SimulatorSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: SimulatorSettings, faults: FaultBook) -> None:
+        self._settings, self._faults = settings, faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         exchange = Exchange(scope, receive, send, self._settings)
+        strike = self._faults.strike("models")
+        await asyncio.sleep(strike.latency_ms / 1000)
+        if await struck_at_edge(exchange, strike):
+            return
         try:
             authorize(exchange.request.headers, self._settings.key)
             body = _answer(scope.get("path_params", {}).get("id"))
