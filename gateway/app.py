@@ -115,6 +115,8 @@ async def running(
         overrides, health = Overrides(settings.history.folder / "overrides.json", _now), Health(_now)
         observed = ObservedLimits(_now, lambda text: _log.warning("limit differs", problem=text))
         metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, snapshot.revision)
+        metrics.watch_ledger(lambda: ledger.failing)
+        metrics.expect(snapshot.routes.values())
         state = await stack.enter_async_context(_shared_state(settings.state))
         limiter = ContractLimiter(state, observed.effective, metrics.state_failed)
         accounting = Accounting(ledger, _now)
@@ -143,6 +145,7 @@ async def running(
         def applied(old: Loaded, new: Loaded) -> None:
             health.forget(old.snapshot.routes.keys() - new.snapshot.routes.keys())
             observed.keep(new.snapshot.routes.values())
+            metrics.expect(new.snapshot.routes.values())
 
         audit = AuditLog(settings.history.folder / "audit.jsonl")
         reloader = Reloader(

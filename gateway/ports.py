@@ -1,6 +1,6 @@
 """What the engine needs from the world, as small protocols named for the domain. Only ``app.py`` names who implements them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,6 +182,14 @@ class Books(Protocol):
 
     def request(self, request_id: str) -> Sequence[Entry]:
         """All entries of one request, in the order they were written; empty where it is not known."""
+        ...
+
+    def covered(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, Entry]]:
+        """Failures in ``[since, until)`` that another contract covered, each with its cover; ``None`` leaves that end open.
+
+        A failure is the entry that closed an attempt as void or expired; its cover is the settle of a later attempt of the same
+        request under another contract. A request's failures come together, in their order. The ledger is read meanwhile.
+        """
         ...
 
 

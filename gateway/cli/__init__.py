@@ -41,6 +41,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "spend": "gateway.cli.spend",
     "requests": "gateway.cli.requests",
     "evidence": "gateway.cli.evidence",
+    "masked": "gateway.cli.masked",
     "keys": "gateway.cli.keys",
     "simulate": "gateway.cli.simulate",
 }

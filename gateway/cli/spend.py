@@ -1,7 +1,5 @@
 """``gateway spend``: what each contract, team, app, provider, model or day cost."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,7 +11,8 @@ import typer
 from gateway.app import open_books
 from gateway.cli.failing import failing_clearly
 from gateway.cli.paper import show
-from gateway.cli.spend_query import dimensions_of, moment_of
+from gateway.cli.period import naming, period_of
+from gateway.cli.spend_query import dimensions_of
 from gateway.cli.spend_report import spend_csv, spend_json, spend_report, spend_table
 from gateway.core.spend import Dimension, SpendQuery
 
@@ -53,22 +52,6 @@ def spend(
 
 
 def _query(by: str, since: str | None, until: str | None) -> SpendQuery:
-    now = datetime.now(UTC)
-    with _naming("--by"):
+    with naming("--by"):
         dimensions = dimensions_of(by)
-    with _naming("--since"):
-        begin = None if since is None else moment_of(since, now)
-    with _naming("--until"):
-        end = None if until is None else moment_of(until, now)
-        if begin is not None and end is not None and begin >= end:
-            raise ValueError("The period is empty: --until must be later than --since.")
-    return SpendQuery(dimensions, begin, end)
-
-
-@contextmanager
-def _naming(option: str) -> Iterator[None]:
-    """Say which option is at fault; exit code 2."""
-    try:
-        yield
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
+    return SpendQuery(dimensions, *period_of(since, until, datetime.now(UTC)))

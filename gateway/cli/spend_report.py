@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.period import period_text
 from gateway.core.money import amount_text
 from gateway.core.spend import SpendQuery, SpendRow
 
@@ -68,10 +69,11 @@ def spend_csv(report: SpendReport) -> str:
 def spend_table(report: SpendReport) -> RenderableType:
     """Rows, then a total a currency, then what is in none of the sums. Counts of unknowns are columns only where any is."""
     if not report.rows:
-        return Text(f"No attempts{_period(report.query)}.")
+        return Text(f"No attempts{period_text(report.query.since, report.query.until)}.")
     unknowns = [name for name in _UNKNOWNS if any(getattr(row, name) for row in report.rows)]
     sums = [name for name in _SUMS if name not in _UNKNOWNS or name in unknowns]
-    table = Table(title=f"Spend by {', '.join(report.query.by)}{_period(report.query)}", title_justify="left")
+    period = period_text(report.query.since, report.query.until)
+    table = Table(title=f"Spend by {', '.join(report.query.by)}{period}", title_justify="left")
     for name in (*report.query.by, "currency"):
         table.add_column(name, overflow="fold")
     for name in sums:
@@ -128,9 +130,3 @@ def _warnings(report: SpendReport) -> list[Text]:
 
 def _attempts(count: int) -> str:
     return "1 attempt" if count == 1 else f"{count} attempts"
-
-
-def _period(query: SpendQuery) -> str:
-    since = "" if query.since is None else f" from {query.since:%Y-%m-%d %H:%M}"
-    until = "" if query.until is None else f" until {query.until:%Y-%m-%d %H:%M}"
-    return f"{since}{until} UTC" if since or until else ""

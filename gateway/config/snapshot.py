@@ -78,6 +78,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
             }
         ),
         catalogued=MappingProxyType({name: it.recorded_on for name, it in written.catalogue.items()}),
+        price_lists=MappingProxyType(price_lists),
     )
 
 

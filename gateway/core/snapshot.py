@@ -180,7 +180,7 @@ class Snapshot:
     """``revision`` is a hash of what was written.
 
     ``models`` holds names and aliases, ``apps`` SHA-256 digests of keys (hex), ``retirements`` upstream models; ``catalogued``
-    says on which day the catalogue's entry of an upstream model was read.
+    says on which day the catalogue's entry of an upstream model was read. ``price_lists`` has those that no route uses as well.
     """
 
     revision: str
@@ -191,3 +191,4 @@ class Snapshot:
     apps: Mapping[str, App]
     retirements: Mapping[str, Retirement] = field(default_factory=_empty)
     catalogued: Mapping[str, date] = field(default_factory=_empty)
+    price_lists: Mapping[str, PriceList] = field(default_factory=_empty)

@@ -120,6 +120,9 @@ class Recorded:
             return
         contract = progress.route.contract.id
         metrics.of(metrics.attempts, contract, Outcome.COMPLETED.value, NONE).inc()
+        for failed, owner in {(route.contract.id, diagnosis.owner.value) for route, diagnosis in progress.failed}:
+            if failed != contract:
+                metrics.of(metrics.masked, failed, owner).inc()
         if progress.fallback is not None:
             metrics.of(metrics.fallbacks, record.model, progress.fallback.contract, contract, progress.fallback.owner.value).inc()
         if progress.cost is not None:

@@ -1,11 +1,12 @@
 """Reading a ledger file, whether or not a gateway writes to it at the time."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
-from gateway.core.ledger import Entry
+from gateway.core.ledger import Entry, Kind
 from gateway.core.money import from_nanos
 from gateway.core.spend import SpendQuery, SpendRow
 from gateway.ports import LedgerUnavailable
@@ -14,12 +15,12 @@ from gateway.stores.ledger_rows import INTEGER_MAX, entry_of, microseconds_of
 from gateway.stores.ledger_schema import check_version
 from gateway.stores.statements import statement
 
-_SPEND, _REQUESTS, _REQUEST = statement("spend"), statement("requests"), statement("request")
+_SPEND, _REQUESTS, _REQUEST, _COVERED = map(statement, ("spend", "requests", "request", "covered"))
 _LOCK_WAIT_S_MAX = 5.0
 
 
 class SqliteBooks:
-    """Implements ``ports.Books``. Each call sees the ledger as it is at that moment; nothing stays open in between."""
+    """Implements ``ports.Books``. Each call sees the ledger as it is at that moment; nothing stays open behind it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
@@ -28,8 +29,6 @@ class SqliteBooks:
         """One row a group and currency, ordered by the groups' keys; raises ``LedgerUnavailable``."""
         # A dimension's value is the name of its column: only names from that closed set enter the statement.
         sql = _SPEND.format(keys="".join(f"{dimension.value}, " for dimension in query.by))
-        since = -INTEGER_MAX if query.since is None else microseconds_of(query.since)
-        until = INTEGER_MAX if query.until is None else microseconds_of(query.until)
         return [
             SpendRow(
                 keys=tuple(row[: len(query.by)]),
@@ -41,7 +40,7 @@ class SqliteBooks:
                 unknown_costs=row["unknown_costs"],
                 unknown_exposures=row["unknown_exposures"],
             )
-            for row in self._rows(sql, {"since": since, "until": until})
+            for row in self._rows(sql, _period(query.since, query.until))
         ]
 
     def requests(self, limit: int) -> Sequence[Entry]:
@@ -52,7 +51,18 @@ class SqliteBooks:
         """All entries of one request, in the order they were written; raises ``LedgerUnavailable``."""
         return [entry_of(row) for row in self._rows(_REQUEST, {"request_id": request_id})]
 
-    def _rows(self, sql: str, parameters: dict[str, int] | dict[str, str]) -> list[sqlite3.Row]:
+    def covered(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, Entry]]:
+        """Failures that another contract covered, each with its cover; raises ``LedgerUnavailable`` as it goes."""
+        failed: list[Entry] = []
+        for row in self._rows(_COVERED, _period(since, until)):
+            entry = entry_of(row)
+            if entry.kind is not Kind.SETTLE:
+                failed.append(entry)
+                continue
+            yield from ((it, entry) for it in failed)
+            failed = []
+
+    def _rows(self, sql: str, parameters: Mapping[str, int | str]) -> Iterator[sqlite3.Row]:
         try:
             self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -68,6 +78,13 @@ class SqliteBooks:
             with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=_LOCK_WAIT_S_MAX)) as connection:
                 connection.row_factory = sqlite3.Row
                 check_version(connection, self._path)
-                return connection.execute(sql, parameters).fetchall()
+                yield from connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise LedgerUnavailable(failure_text(self._path, "read", error)) from error
+
+
+def _period(since: datetime | None, until: datetime | None) -> dict[str, int]:
+    return {
+        "since": -INTEGER_MAX if since is None else microseconds_of(since),
+        "until": INTEGER_MAX if until is None else microseconds_of(until),
+    }

@@ -8,10 +8,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.core.contract import OnUnavailable
+from gateway.core.diagnosis import Outcome, Owner
 from gateway.core.eligibility import Hold
 from gateway.core.observed import Reading
+from gateway.core.snapshot import Route
 from gateway.telemetry.config_metrics import ConfigMetrics
 
+# Their failures end only when a person acts.
+PAGED_OWNERS = (Owner.ACCOUNT, Owner.VERIFICATION)
 _Family = TypeVar("_Family", Counter, Gauge, Histogram)
 _REQUEST_BUCKETS_S = (0.01, 0.1, 0.5, 1, 2, 3, 5, 8, 12, 18, 25, 35, 50, 70, 90, 120, 180, 300)
 _OVERHEAD_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
@@ -62,6 +66,12 @@ class Metrics:
             ("model", "from_contract", "to_contract", "owner"),
             registry=registry,
         )
+        self.masked = Counter(
+            "gateway_masked_failures",
+            "Requests that failed under a contract and were served under another, by whose failure it was.",
+            ("contract", "owner"),
+            registry=registry,
+        )
         self.limited = Counter(
             "gateway_app_limited", "Requests refused by a limit of their own app.", ("app", "limit"), registry=registry
         )
@@ -96,6 +106,20 @@ class Metrics:
     ) -> None:
         """Ask these at every scrape: what holds which route, how often each was ejected, and the contracts' limits."""
         self.registry.register(_Routes(holds, ejections, limits))
+
+    def watch_ledger(self, failing: Callable[[], bool]) -> None:
+        """Ask this at every scrape."""
+        gauge = Gauge("gateway_ledger_failing", "1 while the latest write of the ledger was refused.", registry=self.registry)
+        gauge.set_function(lambda: float(failing()))
+
+    def expect(self, routes: Iterable[Route]) -> None:
+        """Begin at zero what is alarmed on at its first occurrence: the increase of a series that begins at one is zero."""
+        for route in routes:
+            contract = route.contract.id
+            self.of(self.unknown_costs, contract, route.model)
+            self.of(self.attempts, contract, Outcome.AMBIGUOUS.value, Owner.UNKNOWN.value)
+            for owner in PAGED_OWNERS:
+                self.of(self.masked, contract, owner.value)
 
     def state_failed(self, limits: str, policy: OnUnavailable) -> None:
         """Limits (of ``app`` or ``contract``) could not be looked up."""

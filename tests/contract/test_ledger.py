@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -259,6 +259,75 @@ async def test_the_latest_requests_come_first_each_with_its_latest_entry(opening
         ("req_3", Kind.SETTLE),
         ("req_2", Kind.RESERVE),
     ]
+
+
+def _attempts(request_id: str, *lives: tuple[str, Kind], at: datetime = NOON) -> list[Entry]:
+    """A request's attempts, each under a contract and closed as said, or left open as ``reserve``; a second apart."""
+    found = []
+    for attempt, (contract, kind) in enumerate(lives, 1):
+        then = at + timedelta(seconds=attempt)
+        found.append(entry(Kind.RESERVE, request_id, at=at, attempt=attempt, contract=contract))
+        if kind is not Kind.RESERVE:
+            found.append(entry(kind, request_id, at=then, attempt=attempt, contract=contract))
+    return found
+
+
+async def test_a_covered_failure_comes_with_its_cover(opening: Factory, tmp_path: Path) -> None:
+    """Each void or expired attempt before a delivery under another contract, whole, request by request in their order."""
+    chain = _attempts("req_2", ("a", Kind.EXPIRE), ("a", Kind.VOID), ("b", Kind.VOID), ("c", Kind.SETTLE))
+    simple = _attempts("req_1", ("a", Kind.VOID), ("b", Kind.SETTLE))
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(*chain)
+        await opened.ledger.append(*simple)
+        pairs = list(opened.books.covered(None, None))
+    assert pairs == [(simple[1], simple[3]), (chain[1], chain[7]), (chain[3], chain[7]), (chain[5], chain[7])]
+
+
+@pytest.mark.parametrize(
+    "lives",
+    [
+        [("a", Kind.SETTLE)],
+        [("a", Kind.VOID)],
+        [("a", Kind.VOID), ("a", Kind.SETTLE)],
+        [("a", Kind.VOID), ("b", Kind.VOID)],
+        [("a", Kind.VOID), ("b", Kind.EXPIRE)],
+        [("a", Kind.VOID), ("b", Kind.RESERVE)],
+        [("a", Kind.RESERVE), ("b", Kind.SETTLE)],
+        [("a", Kind.SETTLE), ("b", Kind.VOID)],
+    ],
+    ids=lambda lives: "-".join(f"{contract}_{kind.value}" for contract, kind in lives),
+)
+async def test_what_no_other_contract_delivered_is_not_covered(
+    opening: Factory, tmp_path: Path, lives: list[tuple[str, Kind]]
+) -> None:
+    """Neither a retry under the same contract nor an attempt that came to nothing, nor what is still open."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(*_attempts("req_1", *lives))
+        assert list(opened.books.covered(None, None)) == []
+
+
+async def test_a_failure_under_the_contract_that_delivered_is_not_covered_by_it(opening: Factory, tmp_path: Path) -> None:
+    """Only the other contract's failure on the way is."""
+    entries = _attempts("req_1", ("b", Kind.VOID), ("a", Kind.VOID), ("b", Kind.SETTLE))
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(*entries)
+        assert list(opened.books.covered(None, None)) == [(entries[3], entries[5])]
+
+
+async def test_covered_failures_of_a_period_are_those_that_occurred_in_it(opening: Factory, tmp_path: Path) -> None:
+    """Since is included, until is not; the delivery may come later."""
+    first, second = (_attempts(f"req_{it}", ("a", Kind.VOID), ("b", Kind.SETTLE), at=NOON + timedelta(hours=it)) for it in (1, 2))
+    failed_at = [found[1].occurred_at for found in (first, second)]
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(*first, *second)
+
+        def ids(since: datetime | None, until: datetime | None) -> list[str]:
+            return [failed.attribution.request_id for failed, _ in opened.books.covered(since, until)]
+
+        assert ids(failed_at[1], None) == ["req_2"]
+        assert ids(failed_at[0], failed_at[1]) == ["req_1"]
+        assert ids(failed_at[0], failed_at[1] + timedelta(microseconds=1)) == ["req_1", "req_2"]
+        assert ids(failed_at[1] + timedelta(microseconds=1), None) == []
 
 
 Life = tuple[str, str, str | None, Kind | None, str | None]
