@@ -18,6 +18,7 @@ from gateway.config.load import Loaded
 from gateway.config.node import find
 from gateway.config.schema import Ledger
 from gateway.config.tree import Tree
+from gateway.durable import replace_file
 
 PREFIX_CHARS_MIN = 4
 _BUSY = ".lock"
@@ -107,7 +108,7 @@ class History:
         number = int(paths[-1].name.partition("-")[0]) + 1 if paths else 1
         path = self.folder / f"{number:08d}-{revision.id}.json"
         # Readers see the whole file or none.
-        write_beside(path, json.dumps(_written(revision), ensure_ascii=False, indent=1).encode(), mode=0o600).replace(path)
+        replace_file(path, json.dumps(_written(revision), ensure_ascii=False, indent=1).encode())
         for old in [*paths, path][: -self._revisions_max]:
             old.unlink(missing_ok=True)
         return revision
@@ -170,22 +171,6 @@ def history_folder(tree: Tree) -> Path:
             "Name the folder with --history, or the audit log itself."
         )
     return Path(ledger or Ledger().path).parent / "history"
-
-
-def write_beside(path: Path, content: bytes, *, mode: int) -> Path:
-    """Write ``content`` durably into a new file beside ``path``, which that file can then replace. Raises ``OSError``."""
-    fresh = path.with_name(f".{path.name}.tmp")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
-    return fresh
 
 
 def _written(revision: Revision) -> dict[str, object]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from shutil import copyfile
 
 from gateway.config.difference import Change, differences
-from gateway.config.history import History, Revision, relative, write_beside
+from gateway.config.history import History, Revision, relative
 from gateway.config.load import Loaded, load
 from gateway.config.problem import ConfigInvalid
 from gateway.config.rehearsal import RollbackRefused, place_of, rehearse
 from gateway.config.tree import read_tree
+from gateway.durable import write_beside
 from gateway.ports import AuditTrail
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.core.eligibility import Hold, Reason
+from gateway.durable import replace_file
 
 OVERRIDE_S_MAX = 7 * 24 * 3600
 OVERRIDES_MAX = 1_000
@@ -140,21 +140,9 @@ def _override(written: Mapping[str, Any], now: datetime) -> Override:
 
 
 def _write(path: Path, kept: Mapping[str, Override]) -> None:
-    """Whole or not at all, also if the machine stops in between."""
     text = json.dumps({"overrides": [asdict(it) for it in kept.values()]}, default=datetime.isoformat, indent=1)
-    beside = path.with_suffix(".new")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(path, f"{text}\n".encode())
     except OSError as error:
         raise OverridesUnavailable(
             f"the overrides at {path} cannot be written: {error.strerror}. Nothing was changed."

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -16,6 +15,7 @@ from gateway.core.eligibility import Hold
 from gateway.core.money import Basis, Cost
 from gateway.core.readiness import PATH, Known, Proof, Step, StepState, Verdict, Walk, hold_of, known_after, ready_until, verdict
 from gateway.core.snapshot import Route, Snapshot
+from gateway.durable import replace_file
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 
@@ -182,25 +182,13 @@ def _moment(text: str) -> datetime:
 
 
 def _write(path: Path, known: Mapping[str, Known]) -> None:
-    """Whole or not at all, also if the machine stops in between."""
     routes = {
         route: {"walk": walk_report(it.walk), "proof": None if it.proof is None else asdict(it.proof)}
         for route, it in known.items()
     }
     text = json.dumps({"routes": routes}, default=datetime.isoformat, indent=1)
-    beside = path.with_suffix(".new")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(path, f"{text}\n".encode())
     except OSError as error:
         raise ReadinessUnavailable(
             f"the results of readiness walks at {path} cannot be written: {error.strerror}. This one does not count; what it "

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gateway.core.redaction import redact
+from gateway.durable import replace_file
 from gateway.ports import AuditUnavailable
 
 # A reload that changes everything says so in fewer; what is larger is cut, and says that it is.
@@ -266,14 +267,7 @@ def _head_of(path: Path) -> _Tip | None:
 
 
 def _write_head(path: Path, tip: _Tip) -> None:
-    target = _head_file(path)
-    fresh = target.with_name(target.name + ".tmp")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(_canonical({"entries": tip.seq, "hash": tip.hash}) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(target)
+    replace_file(_head_file(path), _canonical({"entries": tip.seq, "hash": tip.hash}) + b"\n")
 
 
 def _head_file(path: Path) -> Path:
