@@ -23,11 +23,13 @@ from gateway.config.tree import read_tree
 from gateway.config.watch import Watch
 from gateway.core.decision import decision_of
 from gateway.core.snapshot import ProviderSettings, Snapshot
+from gateway.core.staleness import Deadline
 from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission
 from gateway.engine.app_limits import AppLimiter
 from gateway.engine.conditions import RouteConditions, both_held
 from gateway.engine.contract_limits import ContractLimiter
+from gateway.engine.deadlines import Deadlines
 from gateway.engine.dispatch import Dispatcher
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.health import Health
@@ -123,6 +125,8 @@ async def running(
         ready = _ready_results(loaded, lambda: current.snapshot)
         readiness = Readiness(Walker(_official_sdk, accounting, _now), ready)
         conditions = RouteConditions(health, observed, limiter, both_held(overrides.holds, ready.holds), _now)
+        deadlines = Deadlines(lambda: current.snapshot, _now, _tell_deadline)
+        metrics.watch_deadlines(deadlines.days_left)
         metrics.watch_routes(conditions.holds, health.ejections, lambda: observed.readings(current.snapshot.routes.values()))
         decisions = DecisionLog(settings.decisions.path, settings.decisions.kept_max)
         stack.callback(decisions.flush)
@@ -164,13 +168,15 @@ async def running(
         data = data_plane(current, endpoints, metrics, request_log, ledger, verdicts=ready.verdicts, evidence=evidence)
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(
-            listening(admin_plane(metrics, operations, shelf), settings.admin.host, settings.admin.port, grace_s=1)
+            listening(
+                admin_plane(metrics, operations, shelf, observed.readings), settings.admin.host, settings.admin.port, grace_s=1
+            )
         )
         data_url = await stack.enter_async_context(listening(data, settings.server.host, settings.server.port, grace_s=grace_s))
         for warning in (*loaded.warnings, *loaded.lapsed):
             _log.warning("config", problem=str(warning))
         _log.info("ready", data_plane=data_url, admin_plane=admin_url, config_revision=snapshot.revision, orphans=orphans)
-        await stack.enter_async_context(_tended(*_reloads(reloader, reload_requested)))
+        await stack.enter_async_context(_tended(*_reloads(reloader, reload_requested), deadlines.tell_daily()))
         yield Addresses(data_url, admin_url)
 
 
@@ -252,6 +258,10 @@ async def _tended(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
 def _log_end(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (failed := task.exception()) is not None:
         _log.error("background work ended", work=task.get_name(), exc_info=failed)
+
+
+def _tell_deadline(due: Deadline, what: str) -> None:
+    _log.warning("deadline", kind=due.kind.value, name=due.name, on=due.on.isoformat(), problem=what, fix=due.fix)
 
 
 def _now() -> datetime:

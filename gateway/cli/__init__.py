@@ -37,6 +37,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "routes": "gateway.cli.routes",
     "explain": "gateway.cli.explain",
     "ready": "gateway.cli.ready",
+    "contract": "gateway.cli.contract",
     "diagnose": "gateway.cli.diagnose",
     "spend": "gateway.cli.spend",
     "requests": "gateway.cli.requests",

@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -82,7 +82,10 @@ def _list(admin: str | None, config: Path | None, format: Format) -> None:
         typer.echo(f"gateway: {error} What follows is the file's word, without overrides and breakers.", err=True)
         with failing_clearly():
             snapshot = load_config(config).snapshot
-        answer = {"revision": snapshot.revision, "routes": Standings(snapshot, {}, {}, (), {}).all()}
+        answer = {
+            "revision": snapshot.revision,
+            "routes": Standings(snapshot, {}, {}, (), {}, today=datetime.now(UTC).date()).all(),
+        }
     if format is Format.JSON:
         typer.echo(routes_json(answer), nl=False)
     else:

@@ -53,6 +53,7 @@ def _reasons(route: Mapping[str, Any]) -> Sequence[str]:
     readiness = route.get("readiness")
     if readiness and readiness["walked_at"]:
         found.append(_readiness(readiness))
+    found += [f"{due['kind'].replace('_', ' ')} {due['name']}: {due['what']}" for due in route.get("due", ())]
     return found
 
 

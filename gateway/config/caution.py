@@ -5,6 +5,7 @@ from datetime import date
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from gateway.config.caution_dates import date_cautions
 from gateway.config.caution_routing import Caution, routing_cautions
 from gateway.config.node import Node, find, key_position
 from gateway.config.problem import Path, Problem
@@ -13,15 +14,15 @@ from gateway.config.schema_contract import Contract
 from gateway.config.schema_price import Price
 from gateway.core.contract import OnAmbiguous, VerificationState
 from gateway.core.pricing import ANY
+from gateway.core.snapshot import Snapshot
 
 UNKNOWN = "unknown"
-NOTICE_DAYS = 30
 
 
-def cautions(written: Configuration, root: Node, today: date) -> tuple[Problem, ...]:
-    """All warnings about a valid configuration on that UTC day."""
+def cautions(written: Configuration, snapshot: Snapshot, root: Node, today: date) -> tuple[Problem, ...]:
+    """All warnings about a valid configuration, and the snapshot that was made of it, on that UTC day."""
     found = [*_emptiness(written), *_listeners(written), *_providers(written), *_price_lists(written, today)]
-    found += routing_cautions(written, today)
+    found += [*routing_cautions(written), *date_cautions(snapshot, today)]
     for key, contract in written.contracts.items():
         found += _terms(("contracts", key), contract)
         found += _days(("contracts", key), contract, today)
@@ -83,18 +84,6 @@ def _days(path: Path, contract: Contract, today: date) -> Iterator[Caution]:
             f"the contract is not in force for another {(contract.effective_from - today).days} days: its routes take no request"
         )
         yield (*path, "effective_from"), what, "Correct the day, or use another contract until then."
-    end = contract.effective_to
-    if end is None:
-        return
-    if end <= today:
-        yield (
-            (*path, "effective_to"),
-            "the contract is no longer in force: its routes take no request",
-            "Renew it with a new revision.",
-        )
-    elif (end - today).days <= NOTICE_DAYS:
-        what = f"the contract ends in {(end - today).days} days: its routes take no request from then on"
-        yield (*path, "effective_to"), what, "Renew it with a new revision, or give its routes another contract."
 
 
 def _price_lists(written: Configuration, today: date) -> Iterator[Caution]:

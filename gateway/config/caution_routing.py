@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
 
 from gateway.config.handling import handling_of, policy_of
 from gateway.config.problem import Path
@@ -10,17 +9,15 @@ from gateway.config.schema import Configuration, Route
 from gateway.config.schema_app import App
 from gateway.config.schema_model import Model
 from gateway.core.data_policy import DataPolicy, Demand, Handling, Subject, breach
-from gateway.core.snapshot import RouteState
 
-RETIREMENT_NOTICE_DAYS = 60
 # Where it stands, what to know, and what to do.
 Caution = tuple[Path, str, str]
 
 
-def routing_cautions(written: Configuration, today: date) -> Iterator[Caution]:
-    """All warnings about routing in a valid configuration on that UTC day."""
+def routing_cautions(written: Configuration) -> Iterator[Caution]:
+    """All warnings about routing in a valid configuration."""
     for key, route in written.routes.items():
-        yield from _route(key, route, written, today)
+        yield from _route(key, route, written)
     for name, model in written.models.items():
         if model.cheapest_first:
             yield from _incomparable(name, model, written)
@@ -29,7 +26,7 @@ def routing_cautions(written: Configuration, today: date) -> Iterator[Caution]:
         yield from _unsatisfied(key, app, written)
 
 
-def _route(key: str, route: Route, written: Configuration, today: date) -> Iterator[Caution]:
+def _route(key: str, route: Route, written: Configuration) -> Iterator[Caution]:
     if key not in written.models[route.model].routes:
         what = f"the model '{route.model}' does not list this route, so it can never serve"
         yield ("routes", key), what, f"Add it to models.{route.model}.routes, or remove it."
@@ -42,15 +39,6 @@ def _route(key: str, route: Route, written: Configuration, today: date) -> Itera
     if entry is None and route.capabilities is None:
         what = "nothing says what it can honour: every parameter is passed on"
         yield path, what, f"Add an entry to the catalogue, or routes.{key}.capabilities."
-    if entry is None or entry.retires_on is None or route.state is RouteState.DISABLED:
-        return
-    left_days = (entry.retires_on - today).days
-    if left_days > RETIREMENT_NOTICE_DAYS:
-        return
-    gone = f"the provider serves this model no longer since {entry.retires_on}"
-    what = f"the provider retires this model on {entry.retires_on}, in {left_days} days" if left_days > 0 else gone
-    fix = f"Move the route to '{entry.successor}'." if entry.successor else "Move the route to another model."
-    yield path, what, fix
 
 
 def _incomparable(name: str, model: Model, written: Configuration) -> Iterator[Caution]:

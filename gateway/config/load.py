@@ -52,7 +52,7 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
     if problems or written is None:
         raise ConfigInvalid(tuple(sorted(problems)), looked_at)
     snapshot, settings = build_snapshot(written, credentials), settings_of(written)
-    warnings = cautions(written, tree.root, today)
+    warnings = cautions(written, snapshot, tree.root, today)
     over = lapsed(written, tree.root, today)
     return Loaded(snapshot, settings, warnings, looked_at, tree.files, tree.contents, credential_files, over)
 

@@ -70,13 +70,17 @@ class CatalogueEntry(Written):
     """Where it was read, best a URL."""
     retires_on: Day | None = None
     """The first day on which the provider no longer serves it; a check warns of routes that still use it."""
+    deprecated_on: Day | None = None
+    """The day on which the provider announced that; apps are told both in headers."""
     successor: Word | None = None
     """The upstream model that the provider names in its place."""
     capabilities: Capabilities
     """What it can honour."""
 
     @model_validator(mode="after")
-    def _retirement_names_a_successor(self) -> Self:
+    def _only_a_retirement_has_the_rest(self) -> Self:
         if self.successor is not None and self.retires_on is None:
             raise mistake("has a successor and no retires_on", "Write the day of retirement, or leave successor out.")
+        if self.deprecated_on is not None and (self.retires_on is None or self.deprecated_on > self.retires_on):
+            raise mistake("has a deprecated_on without a later retires_on", "Write the day of retirement, or leave it out.")
         return self

@@ -45,6 +45,11 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
     contracts = {key: _contract(key, it) for key, it in written.contracts.items()}
     providers = {key: _provider(key, it, credentials[key]) for key, it in written.providers.items()}
     catalogue = {name: capabilities_of(it.capabilities) for name, it in written.catalogue.items()}
+    retirements = {
+        name: Retirement(it.retires_on, it.successor or "", it.source, it.deprecated_on)
+        for name, it in written.catalogue.items()
+        if it.retires_on is not None
+    }
     routes = {
         key: Route(
             id=key,
@@ -58,6 +63,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
             capabilities=_capabilities(it, catalogue),
             require_ready=it.require_ready,
             ready_days_max=it.ready_days_max,
+            retirement=retirements.get(it.upstream_model),
         )
         for key, it in written.routes.items()
     }
@@ -70,13 +76,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
         routes=MappingProxyType(routes),
         models=MappingProxyType({name: model for model in models for name in (model.name, *model.aliases)}),
         apps=MappingProxyType({digest: app for app in apps for digest in app.key_hashes}),
-        retirements=MappingProxyType(
-            {
-                name: Retirement(it.retires_on, it.successor or "", it.source)
-                for name, it in written.catalogue.items()
-                if it.retires_on is not None
-            }
-        ),
+        retirements=MappingProxyType(retirements),
         catalogued=MappingProxyType({name: it.recorded_on for name, it in written.catalogue.items()}),
         price_lists=MappingProxyType(price_lists),
     )

@@ -9,9 +9,8 @@ from gateway.core.diagnosis import Owner
 from gateway.core.readiness import Step, StepState, passed, warned
 from gateway.core.rules.account import FREE, VERIFICATION_RECORDED
 from gateway.core.snapshot import Route, Snapshot
+from gateway.core.staleness import NOTICE_DAYS, RECORD_DAYS_MAX, too_old
 
-RECORD_DAYS_MAX = 30
-NOTICE_DAYS = 30
 UNKNOWN = "unknown"
 _GPT_IMAGE = re.compile(r"(chat)?gpt-image", re.IGNORECASE)
 _FREE = frozenset({"free", "tier free", "free tier", "0", "tier 0"})
@@ -94,7 +93,7 @@ def _limits(route: Route, today: date) -> Step:
     if not mine:
         return _unread(f"No limit is recorded for '{route.upstream_model}'.", f"{path}.recorded")
     oldest = min(it.recorded_on for it in mine)
-    if _stale(oldest, today):
+    if too_old(oldest, today):
         return _unread(f"The limits were read on {oldest}, {(today - oldest).days} days ago.", f"{path}.recorded")
     return passed(
         "limits", f"Usage tier '{limits.usage_tier}'; {len(mine)} limits of '{route.upstream_model}', read on {oldest}."
@@ -120,7 +119,7 @@ def _verification(route: Route, today: date) -> Step:
         return warned("verification", "Whether the organization is verified is unknown: look it up in the provider's console.")
     if found.state is VerificationState.NOT_REQUIRED:
         return passed("verification", "The contract needs none of this account.")
-    if found.recorded_on is None or _stale(found.recorded_on, today):
+    if found.recorded_on is None or too_old(found.recorded_on, today):
         return warned("verification", f"It is recorded as verified on {found.recorded_on}: look again, and write down the day.")
     return passed("verification", f"Verified as read on {found.recorded_on}.")
 
@@ -192,10 +191,6 @@ def _unanswered(route: Route, id: str, detail: str, fields: str) -> Step:
 
 def _stopped(id: str, detail: str, owner: Owner, first_check: str, stop_rule: str) -> Step:
     return Step(id, StepState.STOPPED, detail, owner, first_check, stop_rule)
-
-
-def _stale(recorded_on: date, today: date) -> bool:
-    return (today - recorded_on).days > RECORD_DAYS_MAX
 
 
 def _unknown(text: str) -> bool:

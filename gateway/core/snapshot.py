@@ -58,12 +58,26 @@ class ProviderSettings:
     timeouts: Timeouts
 
 
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """Since when a provider no longer serves an upstream model, what it names in its place (or nothing), and where it says so.
+
+    ``announced_on`` is ``None`` where nobody has written that down.
+    """
+
+    on: date
+    successor: str
+    source: str
+    announced_on: date | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """Public model -> provider + upstream model + contract. ``operations`` are those of the Images API that it serves.
 
     ``capabilities`` is ``None`` where nothing says what it can honour: then every parameter is passed on. With
-    ``require_ready`` it takes no request before its readiness is proven; a proof counts for ``ready_days_max``.
+    ``require_ready`` it takes no request before its readiness is proven; a proof counts for ``ready_days_max``. ``retirement``
+    is its upstream model's.
     """
 
     id: str
@@ -77,6 +91,7 @@ class Route:
     capabilities: Capabilities | None = None
     require_ready: bool = False
     ready_days_max: int = 30
+    retirement: Retirement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +179,6 @@ class App:
     def may_use(self, model: str) -> bool:
         """Whether the app's policy allows that model."""
         return self.models is None or model in self.models
-
-
-@dataclass(frozen=True, slots=True)
-class Retirement:
-    """Since when a provider no longer serves an upstream model, what it names in its place (or nothing), and where it says so."""
-
-    on: date
-    successor: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """What a response says about the contract that served it: headers, and one additive member of the body."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +11,7 @@ from gateway.core.diagnosis import Diagnosis, Owner
 from gateway.core.evidence import evidence_path
 from gateway.core.money import Cost, nothing
 from gateway.core.pricing import Delivery
-from gateway.core.snapshot import Route
+from gateway.core.snapshot import Retirement, Route
 
 NONE = "none"
 ROUTES_KEPT_MAX = 1024
@@ -114,7 +116,18 @@ def _route_facts(route: Route | None) -> dict[str, str]:
 @lru_cache(maxsize=ROUTES_KEPT_MAX)
 def _route_headers(route: Route | None) -> tuple[Header, ...]:
     """The same for every request of a route, so made once."""
-    return tuple((f"x-gateway-{name}".encode(), _header_text(value)) for name, value in _route_facts(route).items())
+    found = [(f"x-gateway-{name}".encode(), _header_text(value)) for name, value in _route_facts(route).items()]
+    if route is not None and route.retirement is not None:
+        found += _retirement_headers(route.retirement)
+    return tuple(found)
+
+
+def _retirement_headers(retirement: Retirement) -> Iterator[Header]:
+    """Deprecation by RFC 9745, sunset by RFC 8594: of the upstream model that serves."""
+    announced_on = retirement.announced_on
+    if announced_on is not None:
+        yield b"deprecation", b"@%d" % datetime.combine(announced_on, time(), UTC).timestamp()
+    yield b"sunset", format_datetime(datetime.combine(retirement.on, time(), UTC), usegmt=True).encode()
 
 
 def _header_text(value: str) -> bytes:

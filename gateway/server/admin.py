@@ -119,7 +119,7 @@ def _standings(operations: Operations) -> Standings:
     snapshot, overrides = operations.reloader.loaded.snapshot, operations.overrides.in_force()
     known, now = operations.readiness.results.known(), operations.clock()
     readiness = {route.id: readiness_report(route, known.get(route.id), now) for route in snapshot.routes.values()}
-    return Standings(snapshot, overrides, operations.holds(), operations.health.states(), readiness)
+    return Standings(snapshot, overrides, operations.holds(), operations.health.states(), readiness, today=now.date())
 
 
 def _note(route: Route, *, lifted: bool, forgotten: bool) -> str:

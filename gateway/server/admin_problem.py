@@ -49,7 +49,7 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 async def _not_here(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     rule = (
-        "GET /routes, /config, /metrics, /requests/ID/evidence; POST and DELETE /routes/ID/override; "
+        "GET /routes, /contracts/ID, /config, /metrics, /requests/ID/evidence; POST and DELETE /routes/ID/override; "
         "POST /routes/ID/ready, /config/reload"
     )
     answer = problem(

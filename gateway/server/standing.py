@@ -1,11 +1,13 @@
-"""How the routes stand: what the file says, what operators have switched, what the breakers hold, how ready they are."""
+"""How the routes stand: what the file says, what is switched or held, how ready they are, what of theirs ends soon."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from gateway.core.eligibility import Hold, Reason
 from gateway.core.snapshot import Route, RouteState, Snapshot
+from gateway.core.staleness import Deadline, deadlines
 from gateway.engine.health import RouteHealth
 from gateway.engine.overrides import Override
 
@@ -20,8 +22,11 @@ class Standings:
         holds: Mapping[str, tuple[Hold, ...]],
         health: Iterable[RouteHealth],
         readiness: Mapping[str, Mapping[str, Any]],
+        *,
+        today: date,
     ) -> None:
         self._snapshot, self._overrides, self._holds, self._readiness = snapshot, overrides, holds, readiness
+        self._today, self._due = today, [it for it in deadlines(snapshot) if it.due(today)]
         self._health = {it.route: it for it in health}
 
     def all(self) -> list[dict[str, Any]]:
@@ -46,6 +51,17 @@ class Standings:
             "breaker": None if health is None else asdict(health),
             "holds": [asdict(hold) for hold in holds],
             "readiness": self._readiness.get(route.id),
+            "due": [self._told(it) for it in self._due if route.id in it.routes],
+        }
+
+    def _told(self, due: Deadline) -> dict[str, Any]:
+        return {
+            "kind": due.kind.value,
+            "name": due.name,
+            "on": due.on.isoformat(),
+            "days_left": due.days_left(self._today),
+            "what": due.what(self._today),
+            "fix": due.fix,
         }
 
 

@@ -12,6 +12,7 @@ from gateway.core.diagnosis import Outcome, Owner
 from gateway.core.eligibility import Hold
 from gateway.core.observed import Reading
 from gateway.core.snapshot import Route
+from gateway.core.staleness import Deadline
 from gateway.telemetry.config_metrics import ConfigMetrics
 
 # Their failures end only when a person acts.
@@ -107,6 +108,10 @@ class Metrics:
         """Ask these at every scrape: what holds which route, how often each was ejected, and the contracts' limits."""
         self.registry.register(_Routes(holds, ejections, limits))
 
+    def watch_deadlines(self, days_left: Callable[[], Iterable[tuple[Deadline, int]]]) -> None:
+        """Ask this at every scrape."""
+        self.registry.register(_Deadlines(days_left))
+
     def watch_ledger(self, failing: Callable[[], bool]) -> None:
         """Ask this at every scrape."""
         gauge = Gauge("gateway_ledger_failing", "1 while the latest write of the ledger was refused.", registry=self.registry)
@@ -132,6 +137,21 @@ class Metrics:
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _Deadlines(Collector):
+    """What ends or grows old; nothing lingers of what is no longer configured."""
+
+    def __init__(self, days_left: Callable[[], Iterable[tuple[Deadline, int]]]) -> None:
+        self._days_left = days_left
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry."""
+        text = "Days until a model or contract ends, or until a record is too old to be relied on."
+        gauge = GaugeMetricFamily("gateway_days_left", text, labels=("kind", "name"))
+        for deadline, days in self._days_left():
+            gauge.add_metric((deadline.kind.value, deadline.name), days)
+        yield gauge
 
 
 class _Routes(Collector):

@@ -33,8 +33,8 @@ def test_the_demo_configuration_becomes_a_snapshot() -> None:
 
 @pytest.mark.parametrize("today", [date(2026, 10, 1), TODAY, date(2036, 1, 1)])
 def test_the_demo_configuration_stays_in_force(today: date) -> None:
-    """What `make demo` runs does not expire."""
-    assert not load(DEMO, {}, today).warnings
+    """What `make demo` runs does not expire; its records grow old, and that is all there is to say."""
+    assert not [warning for warning in load(DEMO, {}, today).warnings if "it was read on" not in warning.what]
 
 
 def test_the_environment_moves_the_demo_elsewhere() -> None:

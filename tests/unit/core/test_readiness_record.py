@@ -60,8 +60,8 @@ def retiring(days: int, successor: str = "gpt-image-3") -> Retirement:
     [
         (known(), PASSED, "as read on 2026-11-23"),
         (known(None), WARNED, "no entry for 'gpt-image-2'"),
-        (known(retirement=retiring(31)), PASSED, "is in the catalogue"),
-        (known(retirement=retiring(30)), WARNED, "in 30 days"),
+        (known(retirement=retiring(61)), PASSED, "is in the catalogue"),
+        (known(retirement=retiring(60)), WARNED, "in 60 days"),
         (known(retirement=retiring(0)), STOPPED, "names 'gpt-image-3' in its place"),
         (known(retirement=retiring(-1, "")), STOPPED, "no longer since 2026-11-22."),
     ],

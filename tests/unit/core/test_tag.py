@@ -1,6 +1,7 @@
 """The tag: what headers and body say of the contract."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.core.money import Basis, Cost, unknown
 from gateway.core.pricing import Delivery
 from gateway.core.rules import diagnose
 from gateway.core.secret import Secret
+from gateway.core.snapshot import Retirement
 from gateway.core.tag import Fallback, Tag
 from tests.unit.core.samples import CONTRACT, PROVIDER, ROUTE
 
@@ -38,6 +40,16 @@ def test_a_served_response_names_its_contract_in_the_headers() -> None:
         "x-gateway-currency": "USD",
         "x-gateway-cost-basis": "computed",
     }
+
+
+def test_a_model_that_retires_is_announced() -> None:
+    """Since when by RFC 9745, until when by RFC 8594; the first only where somebody has written it down."""
+    known = Retirement(date(2026, 12, 1), "", "a page", announced_on=date(2026, 6, 2))
+    found = texts(Tag("gw_1", 1, replace(ROUTE, retirement=known)))
+    assert (found["deprecation"], found["sunset"]) == ("@1780358400", "Tue, 01 Dec 2026 00:00:00 GMT")
+    found = texts(Tag("gw_1", 1, replace(ROUTE, retirement=replace(known, announced_on=None))))
+    assert ("deprecation" in found, found["sunset"]) == (False, "Tue, 01 Dec 2026 00:00:00 GMT")
+    assert "sunset" not in texts(Tag("gw_1", 1, ROUTE))
 
 
 def test_without_a_contract_the_tag_says_none() -> None:
