@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.app import admin_address, load_config
-from gateway.cli.admin_client import Declined, NoAnswer, admin_url, ask
+from gateway.app import load_config
+from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.contract_report import contract_tables
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import AdminOption, ConfigOption, admin_of
 from gateway.cli.paper import show
 from gateway.config.suggestion import suggestion
 from gateway.server.admin_contract import contract_report
@@ -28,16 +29,12 @@ class Format(StrEnum):
 
 def contract(
     id: Annotated[str, typer.Argument(metavar="CONTRACT", help="The contract's id.")],
-    admin: Annotated[
-        str | None, typer.Option(envvar="GATEWAY_ADMIN_URL", help="The gateway's admin plane; else as the configuration says.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    admin: AdminOption = None,
+    config: ConfigOption = None,
     format: Annotated[Format, typer.Option(help="How it is written.")] = Format.TABLE,
 ) -> None:
     """Print what is known of a contract in four separate blocks, each with sources, dates and what it does not prove."""
-    url = admin.rstrip("/") if admin is not None else admin_url(*admin_address(config))
+    url = admin_of(admin, config)
     try:
         report: Mapping[str, Any] = ask(f"{url}/contracts/{quote(id, safe='')}")
     except Declined as error:

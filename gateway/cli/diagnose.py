@@ -11,6 +11,7 @@ from rich.table import Table
 
 from gateway.app import open_books
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.cli.requests_report import list_json, list_table
 from gateway.core.contract import VerificationState
@@ -40,9 +41,7 @@ def diagnose(  # noqa: PLR0917 -- typer calls it by name
     ] = VerificationState.UNKNOWN,
     usage_tier: Annotated[str, typer.Option(help="The usage tier that the contract records.")] = "",
     unknown: Annotated[bool, typer.Option("--unknown", help="List the latest attempts whose failure no rule has known.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    config: ConfigOption = None,
     format: Annotated[Format, typer.Option(help="How the result is written.")] = Format.TABLE,
 ) -> None:
     """Say whose an error is: owner, rule, what to check first, when to stop, whether money may be gone. Nothing is sent."""

@@ -2,13 +2,13 @@
 
 import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.app import evidence_of, load_config
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import ConfigOption
 from gateway.core.evidence import Audience, Evidence, called_contracts, for_audience
 from gateway.core.evidence_document import document_of
 from gateway.core.evidence_markdown import markdown_of
@@ -30,9 +30,7 @@ def evidence(
         str | None, typer.Option(help="For a provider: the contract (id) it is about; else the first that failed.")
     ] = None,
     format: Annotated[Format, typer.Option(help="Markdown for a ticket, or JSON.")] = Format.MD,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Print the evidence of a request: ids, statuses, errors, limits, timings, whose it is. No key, prompt or image is in it."""
     with failing_clearly():

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from gateway.app import load_config
 from gateway.cli.explain_report import plan_json, plan_tables
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.config import Loaded
 from gateway.core.choice import draw_of
@@ -44,9 +44,7 @@ def explain(  # noqa: PLR0917 -- typer calls it by name
     prompt_chars: Annotated[int, typer.Option(min=1, max=32_000, help="How long the prompt is: it counts for the cost.")] = 200,
     user: Annotated[str, typer.Option(help="The end user (safety_identifier), for whom a split always chooses the same.")] = "",
     require_contract: Annotated[str, typer.Option(help="What the caller sends as x-gateway-require-contract.")] = "",
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    config: ConfigOption = None,
     format: Annotated[Format, typer.Option(help="How the plan is written.")] = Format.TABLE,
 ) -> None:
     """Print the plan of a request: the routes that may serve it in order, and for every other one each reason why not.

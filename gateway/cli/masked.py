@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from gateway.app import books_of, load_config
 from gateway.cli.failing import failing_clearly
 from gateway.cli.masked_report import MaskedReport, masked_json, masked_table
+from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.cli.period import period_of
 from gateway.core.masked import masked as masked_in
@@ -28,9 +28,7 @@ def masked(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Failures before: the same forms.")] = None,
     format: Annotated[Format, typer.Option(help="How the report is written.")] = Format.TABLE,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Show whose failures another contract covered, since when, and what the cover cost beyond the failed contract's price."""
     begin, end = period_of(since, until, datetime.now(UTC))

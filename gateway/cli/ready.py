@@ -1,7 +1,6 @@
 """``gateway ready``: is a route ready for production? The path to it in its order, up to the first step that stops."""
 
 import asyncio
-import getpass
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
@@ -11,9 +10,10 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.app import admin_address, load_config, walking
-from gateway.cli.admin_client import Declined, NoAnswer, admin_url, ask
+from gateway.app import load_config, walking
+from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of
 from gateway.cli.paper import show
 from gateway.cli.ready_report import ready_json, ready_table
 from gateway.config import Loaded
@@ -43,13 +43,9 @@ def ready(  # noqa: PLR0917 -- typer calls it by name
         str, typer.Option(help="With --live: the most that all walks may spend together; several currencies count alike.")
     ] = "0.50",
     why: Annotated[str, typer.Option(help="It stands in the audit log.")] = "a readiness walk",
-    who: Annotated[str | None, typer.Option(help="Who does it; else the name of the user who is logged in.")] = None,
-    admin: Annotated[
-        str | None, typer.Option(envvar="GATEWAY_ADMIN_URL", help="The gateway's admin plane; else as the configuration says.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    who: WhoOption = None,
+    admin: AdminOption = None,
+    config: ConfigOption = None,
     format: Annotated[Format, typer.Option(help="How the result is written.")] = Format.TABLE,
 ) -> None:
     """Say whether routes are ready for production: exit code 0 where all are, 1 where one is not, 2 where the command is wrong.
@@ -60,7 +56,7 @@ def ready(  # noqa: PLR0917 -- typer calls it by name
         allowed = budget_of(budget) if live else None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--budget") from error
-    url = admin.rstrip("/") if admin is not None else admin_url(*admin_address(config))
+    url = admin_of(admin, config)
     try:
         known = _routes_of(ask(f"{url}/routes"))
     except (NoAnswer, Declined) as error:
@@ -69,7 +65,7 @@ def ready(  # noqa: PLR0917 -- typer calls it by name
         typer.echo(f"gateway: {error} The walk is made here instead.", err=True)
         walks = _walked_here(config, route, allowed)
     else:
-        order = {"who": who or _user(), "why": why}
+        order = {"who": who_of(who), "why": why}
         walks = _walked(_named(route, known), allowed, lambda name, left: _ordered(url, name, left, order))
     if format is Format.JSON:
         typer.echo(ready_json(walks), nl=False)
@@ -126,10 +122,3 @@ def _named(route: str | None, known: Mapping[str, str]) -> list[str]:
 def _ended(error: Exception) -> typer.Exit:
     typer.echo(f"gateway: {error}", err=True)
     return typer.Exit(2 if isinstance(error, Declined) and error.status == _NOT_FOUND else 1)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

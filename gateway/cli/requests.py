@@ -1,13 +1,13 @@
 """``gateway requests``: the latest requests, or everything the ledger knows of one."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.app import open_books
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.cli.requests_report import list_json, list_table, request_json, request_table
 
@@ -23,9 +23,7 @@ def requests(
     id: Annotated[
         str | None, typer.Argument(help="A request id, as x-gateway-request-id names it: show all its entries.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    config: ConfigOption = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the latest attempts are listed.")] = 20,
     format: Annotated[Format, typer.Option(help="How the requests are written.")] = Format.TABLE,
 ) -> None:

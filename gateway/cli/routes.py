@@ -1,6 +1,5 @@
 """``gateway routes``: how the routes of a running gateway stand, and taking one out by hand for a while."""
 
-import getpass
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -10,10 +9,11 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.app import admin_address, load_config
-from gateway.cli.admin_client import Declined, NoAnswer, admin_url, ask
+from gateway.app import load_config
+from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.duration import duration_of
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of
 from gateway.cli.paper import show
 from gateway.cli.routes_report import moment, routes_json, routes_table
 from gateway.engine.overrides import OVERRIDE_S_MAX
@@ -43,13 +43,9 @@ def routes(  # noqa: PLR0917 -- typer calls it by name
     route: Annotated[str | None, typer.Argument(help="The route's id.")] = None,
     for_: Annotated[str, typer.Option("--for", help="Until it ends by itself: 30m, 24h, at most 7d.")] = "30m",
     why: Annotated[str | None, typer.Option(help="Required with an action; it stands in the audit log.")] = None,
-    who: Annotated[str | None, typer.Option(help="Who does it; else the name of the user who is logged in.")] = None,
-    admin: Annotated[
-        str | None, typer.Option(envvar="GATEWAY_ADMIN_URL", help="The gateway's admin plane; else as the configuration says.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    who: WhoOption = None,
+    admin: AdminOption = None,
+    config: ConfigOption = None,
     format: Annotated[Format, typer.Option(help="How the routes are written.")] = Format.TABLE,
 ) -> None:
     """List the routes of the running gateway, or take one out for a while: it gets no new requests, those in flight finish."""
@@ -66,15 +62,15 @@ def routes(  # noqa: PLR0917 -- typer calls it by name
         length = duration_of(for_, timedelta(seconds=OVERRIDE_S_MAX))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--for") from error
-    order: dict[str, object] = {"state": _STATES[action], "why": why.strip(), "who": who or _user()}
+    order: dict[str, object] = {"state": _STATES[action], "why": why.strip(), "who": who_of(who)}
     if action is not Action.ENABLE:
         order["for_s"] = length.total_seconds()
-    _send(_admin(admin, config), route, order)
+    _send(admin_of(admin, config), route, order)
 
 
 def _list(admin: str | None, config: Path | None, format: Format) -> None:
     try:
-        answer = ask(f"{_admin(admin, config)}/routes")
+        answer = ask(f"{admin_of(admin, config)}/routes")
     except (NoAnswer, Declined) as error:
         if admin is not None:
             typer.echo(f"gateway: {error}", err=True)
@@ -104,14 +100,3 @@ def _send(admin: str, route: str, order: Mapping[str, object]) -> None:
         typer.echo(f"Lift it earlier: gateway routes enable {route} --why TEXT")
     else:
         typer.echo(f"{route}: {answer.get('note', '')}")
-
-
-def _admin(admin: str | None, config: Path | None) -> str:
-    return admin.rstrip("/") if admin is not None else admin_url(*admin_address(config))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

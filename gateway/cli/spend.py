@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.app import open_books
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.cli.period import naming, period_of
 from gateway.cli.spend_query import dimensions_of
@@ -32,9 +32,7 @@ def spend(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Attempts begun before: the same forms.")] = None,
     format: Annotated[Format, typer.Option(help="How the report is written.")] = Format.TABLE,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Show what was spent. cost is settled; exposure may still be billed: attempts that are open or of unknown outcome."""
     query = _query(by, since, until)
