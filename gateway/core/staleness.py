@@ -78,7 +78,7 @@ class Deadline:
                 return "Compare it with the provider's prices of today, and write down the day; new prices are a new list."
             case Kind.LIMITS:
                 return "Read the provider's limits page again, and write down the day."
-            case Kind.VERIFICATION:
+            case _:
                 return "Look it up in the provider's console again, and write down the day."
 
 
