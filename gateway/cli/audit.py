@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.config import AUDIT_FILE, ConfigOption, house_folder
+from gateway.cli.config import AUDIT_FILE, house_folder
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import ConfigOption
 from gateway.stores.audit_log import AuditBroken, latest
 from gateway.stores.audit_log import verify as verified
 

@@ -15,6 +15,7 @@ import typer
 
 from gateway.app import DEFAULT_CONFIG, load_config
 from gateway.cli.failing import failing_clearly
+from gateway.cli.option import ConfigOption
 from gateway.config import (
     Change,
     ConfigInvalid,
@@ -44,9 +45,6 @@ class Format(StrEnum):
     JSON = "json"
 
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
-]
 HistoryOption = Annotated[
     Path | None,
     typer.Option("--history", help="The history's folder; else as the configuration says. Needed where it cannot be read."),
