@@ -41,7 +41,7 @@ soak: .venv/demo.installed
 
 # One hash-locked file a purpose. An upgrade is `make lock` and a look at the difference.
 lock: .venv-lock/bin/uv
-	$(COMPILE) --upgrade --extra simulator pyproject.toml $(LOCKS)/demo.in $(LOCKS)/test.in -o $(LOCKS)/test.txt
+	$(COMPILE) --upgrade --extra simulator --extra export pyproject.toml $(LOCKS)/demo.in $(LOCKS)/test.in -o $(LOCKS)/test.txt
 	$(COMPILE) --extra simulator pyproject.toml $(LOCKS)/demo.in -c $(LOCKS)/test.txt -o $(LOCKS)/demo.txt
 	$(COMPILE) pyproject.toml -c $(LOCKS)/test.txt -o $(LOCKS)/run.txt
 	$(COMPILE) --upgrade $(LOCKS)/sdk.in -o $(LOCKS)/sdk.txt

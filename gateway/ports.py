@@ -192,6 +192,14 @@ class Books(Protocol):
         """
         ...
 
+    def attempts(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, ...]]:
+        """All entries of each attempt begun in ``[since, until)``, in the order they began; ``None`` leaves that end open.
+
+        Of an attempt the reserve comes first, then the entry that closes it, then its adjustments in the order they were made.
+        The ledger is read meanwhile: memory does not depend on its size.
+        """
+        ...
+
 
 class AuditUnavailable(Exception):
     """The audit log cannot be read or written. Its text says what to do."""

@@ -1,5 +1,6 @@
 """The ledger's immutable rows: money held before a call, and what became of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,21 +11,27 @@ from gateway.core.tokens import Usage
 
 
 class Kind(StrEnum):
-    """``reserve`` opens an attempt; exactly one of ``settle``, ``void`` and ``expire`` closes it.
+    """``reserve`` opens an attempt; exactly one of ``settle``, ``void`` and ``expire`` closes it; ``adjust`` corrects it later.
 
     ``settle``: it was delivered, at its cost. ``void``: it surely cost nothing, and is booked as nothing. ``expire``: it may
-    have been billed; the row stands at the estimate as exposure until somebody knows better.
+    have been billed; the row stands at the estimate as exposure until somebody knows better. ``adjust``: what is to be added to
+    the booked cost, or taken from it (a negative amount). Neither an exposure nor an unknown amount is a booked cost: with its
+    first adjustment the attempt has one, the sum of its adjustments, and is neither exposed nor unknown any more.
     """
 
     RESERVE = "reserve"
     SETTLE = "settle"
     VOID = "void"
     EXPIRE = "expire"
+    ADJUST = "adjust"
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Whom and what an attempt is booked to; the same in all entries of one attempt. ``tags`` are the app's free tags."""
+    """Whom and what an attempt is booked to; the same in all entries of one attempt. ``tags`` are the app's free tags.
+
+    ``begun_at`` (aware, in UTC) is when the attempt began: the period that all of its entries belong to.
+    """
 
     request_id: str
     attempt: int
@@ -38,10 +45,12 @@ class Attribution:
     contract: str
     contract_revision: str
     billing_owner: str
+    invoice_issuer: str
     price_list: str
     config_revision: str
     operation: str
     tags: tuple[tuple[str, str], ...]
+    begun_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,9 @@ class Entry:
     """One immutable row. ``occurred_at`` is aware, in UTC; ``images`` were asked for (reserve) or delivered (settle).
 
     ``owner`` names who owns a failure, ``upstream_request_id`` is the provider's own id; both empty where there is none.
-    ``discrepancies`` say where the delivery differs from the request, one sentence each.
+    ``discrepancies`` say where the delivery differs from the request, one sentence each. ``images_sha256`` are the delivered
+    images' hashes (hex), where they were asked for. An adjustment has a ``reference``, which names what made it and makes it
+    unique, and a ``reason``, a sentence for people.
     """
 
     kind: Kind
@@ -64,11 +75,23 @@ class Entry:
     owner: str = ""
     upstream_request_id: str = ""
     discrepancies: tuple[str, ...] = ()
+    images_sha256: tuple[str, ...] = ()
+    reference: str = ""
+    reason: str = ""
 
     @property
     def event_id(self) -> str:
         """Unique and the same on every repetition of the same booking, so that writing twice books once."""
-        return f"{self.attribution.request_id}.{self.attribution.attempt}.{self.kind}"
+        attempt = f"{self.attribution.request_id}.{self.attribution.attempt}"
+        return f"{attempt}.{self.kind}.{self.reference}" if self.kind is Kind.ADJUST else f"{attempt}.{self.kind}"
+
+
+_ORDER = {Kind.RESERVE: 0, Kind.ADJUST: 2}
+
+
+def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries of one attempt: its reserve, what closes it, its adjustments by time."""
+    return tuple(sorted(entries, key=lambda entry: (_ORDER.get(entry.kind, 1), entry.occurred_at, entry.event_id)))
 
 
 _CLOSING = {

@@ -28,7 +28,12 @@ class Accounting:
     async def reserve(self, call: Call, candidate: Candidate, attempt: int) -> "Booking":
         """Hold the attempt's estimate; returns once that is durable, raises ``LedgerUnavailable``."""
         booking = Booking(
-            self._ledger, self._clock, call, candidate.route, candidate.estimate, _attribution(call, candidate, attempt)
+            self._ledger,
+            self._clock,
+            call,
+            candidate.route,
+            candidate.estimate,
+            _attribution(call, candidate, attempt, self._clock()),
         )
         try:
             await booking.write(Kind.RESERVE, booking.estimate, images=call.request.n)
@@ -137,7 +142,7 @@ class Booking:
             raise
 
 
-def _attribution(call: Call, candidate: Candidate, attempt: int) -> Attribution:
+def _attribution(call: Call, candidate: Candidate, attempt: int, begun_at: datetime) -> Attribution:
     route, contract = candidate.route, candidate.route.contract
     return Attribution(
         request_id=call.request_id,
@@ -152,8 +157,10 @@ def _attribution(call: Call, candidate: Candidate, attempt: int) -> Attribution:
         contract=contract.id,
         contract_revision=contract.revision,
         billing_owner=contract.billing.owner,
+        invoice_issuer=contract.billing.invoice_issuer,
         price_list=route.price_list.id,
         config_revision=call.snapshot.revision,
         operation=call.request.operation,
         tags=call.tags,
+        begun_at=begun_at,
     )

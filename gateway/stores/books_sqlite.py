@@ -4,9 +4,10 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger import Entry, Kind, in_order
 from gateway.core.money import from_nanos
 from gateway.core.spend import SpendQuery, SpendRow
 from gateway.ports import LedgerUnavailable
@@ -15,7 +16,8 @@ from gateway.stores.ledger_rows import INTEGER_MAX, entry_of, microseconds_of
 from gateway.stores.ledger_schema import check_version
 from gateway.stores.statements import statement
 
-_SPEND, _REQUESTS, _REQUEST, _COVERED = map(statement, ("spend", "requests", "request", "covered"))
+_SPEND, _REQUESTS, _REQUEST = map(statement, ("spend", "requests", "request"))
+_COVERED, _ATTEMPTS = map(statement, ("covered", "attempts"))
 _LOCK_WAIT_S_MAX = 5.0
 
 
@@ -61,6 +63,12 @@ class SqliteBooks:
                 continue
             yield from ((it, entry) for it in failed)
             failed = []
+
+    def attempts(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, ...]]:
+        """All entries of each attempt begun in the period; raises ``LedgerUnavailable`` as it goes."""
+        entries = map(entry_of, self._rows(_ATTEMPTS, _period(since, until)))
+        for _, group in groupby(entries, key=lambda it: (it.attribution.request_id, it.attribution.attempt)):
+            yield in_order(group)
 
     def _rows(self, sql: str, parameters: Mapping[str, int | str]) -> Iterator[sqlite3.Row]:
         try:

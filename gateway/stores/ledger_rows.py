@@ -24,7 +24,7 @@ def row_of(entry: Entry) -> Row:
     """
     booked, cost, usage = entry.attribution, entry.cost, entry.usage
     nanos = None if cost.amount is None else to_nanos(cost.amount)
-    if nanos is not None and nanos > INTEGER_MAX:
+    if nanos is not None and abs(nanos) > INTEGER_MAX:
         raise ValueError(f"{cost.text} {cost.currency} is more than the ledger can hold")
     return (
         entry.event_id,
@@ -42,10 +42,12 @@ def row_of(entry: Entry) -> Row:
         booked.contract,
         booked.contract_revision,
         booked.billing_owner,
+        booked.invoice_issuer,
         booked.price_list,
         booked.config_revision,
         booked.operation,
         json.dumps(dict(booked.tags), ensure_ascii=False) if booked.tags else "{}",
+        microseconds_of(booked.begun_at),
         nanos,
         cost.currency,
         cost.basis.value,
@@ -57,6 +59,9 @@ def row_of(entry: Entry) -> Row:
         entry.owner,
         entry.upstream_request_id,
         json.dumps(entry.discrepancies, ensure_ascii=False) if entry.discrepancies else "[]",
+        json.dumps(entry.images_sha256) if entry.images_sha256 else "[]",
+        entry.reference,
+        entry.reason,
     )
 
 
@@ -76,15 +81,17 @@ def entry_of(row: sqlite3.Row) -> Entry:
         contract=row["contract"],
         contract_revision=row["contract_revision"],
         billing_owner=row["billing_owner"],
+        invoice_issuer=row["invoice_issuer"],
         price_list=row["price_list"],
         config_revision=row["config_revision"],
         operation=row["operation"],
         tags=tuple(json.loads(row["tags"]).items()),
+        begun_at=moment_of(row["begun_at"]),
     )
     return Entry(
         kind=Kind(row["kind"]),
         attribution=attribution,
-        occurred_at=_EPOCH + row["occurred_at"] * _MICROSECOND,
+        occurred_at=moment_of(row["occurred_at"]),
         cost=Cost(None if nanos is None else from_nanos(nanos), row["currency"], Basis(row["basis"])),
         images=row["images"],
         size=row["size"],
@@ -94,12 +101,20 @@ def entry_of(row: sqlite3.Row) -> Entry:
         owner=row["owner"],
         upstream_request_id=row["upstream_request_id"],
         discrepancies=tuple(json.loads(row["discrepancies"])),
+        images_sha256=tuple(json.loads(row["images_sha256"])),
+        reference=row["reference"],
+        reason=row["reason"],
     )
 
 
 def microseconds_of(moment: datetime) -> int:
     """Whole microseconds since 1970 UTC of an aware moment."""
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(microseconds: int) -> datetime:
+    """The aware moment in UTC that ``microseconds_of`` has made this of."""
+    return _EPOCH + microseconds * _MICROSECOND
 
 
 def _counts(usage: Usage) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from gateway.stores.ledger_schema import prepare
 from gateway.stores.statements import statement
 
 _INSERT, _ORPHANS = statement("insert"), statement("orphans")
-_COLUMNS = 36
+_COLUMNS = 41
 _VALUES = f"({', '.join('?' * _COLUMNS)})"
 # One statement for many rows: Python gives up its global lock at every step of a statement and, beside a busy event loop,
 # waits up to 5 ms to get it back. Each number of rows is a statement of its own, of about 3 kB a row, that SQLite keeps.

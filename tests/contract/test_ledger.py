@@ -107,6 +107,52 @@ async def test_a_closing_entry_needs_its_reserve(opening: Factory, tmp_path: Pat
         assert [each.kind for each in opened.books.request("req_1")] == [Kind.RESERVE]
 
 
+async def test_an_adjustment_needs_a_closed_attempt_and_is_booked_once(opening: Factory, tmp_path: Path) -> None:
+    """What is still open cannot be corrected; the same correction twice is one, another one is another."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE))
+        with pytest.raises(LedgerUnavailable, match="needs an attempt that is closed"):
+            await opened.ledger.append(entry(Kind.ADJUST))
+        await opened.ledger.append(entry(Kind.SETTLE, amount="0.05"))
+        first, second = entry(Kind.ADJUST, amount="-0.01"), entry(Kind.ADJUST, amount="0.002", reference="invoice")
+        await opened.ledger.append(first, second)
+        await opened.ledger.append(first)
+        assert list(opened.books.request("req_1"))[2:] == [first, second]
+        [row] = opened.books.spend(BY_CONTRACT)
+        assert (row.cost, row.exposure, row.requests, row.images) == (Decimal("0.042"), 0, 1, 1)
+
+
+async def test_an_adjustment_ends_what_was_exposed_or_unknown(opening: Factory, tmp_path: Path) -> None:
+    """From then on the attempt has a booked cost."""
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(entry(Kind.RESERVE), entry(Kind.EXPIRE), entry(Kind.ADJUST, amount="0.04"))
+        await opened.ledger.append(*(entry(kind, "req_2", None) for kind in (Kind.RESERVE, Kind.SETTLE)))
+        await opened.ledger.append(entry(Kind.ADJUST, "req_2", "0.003"))
+        [row] = opened.books.spend(BY_CONTRACT)
+        assert (row.cost, row.exposure, row.unknown_costs, row.unknown_exposures) == (Decimal("0.043"), 0, 0, 0)
+
+
+async def test_attempts_of_a_period_come_whole(opening: Factory, tmp_path: Path) -> None:
+    """By when they began, whenever they were closed or corrected; a reserve first, an adjustment last."""
+    async with opening(tmp_path) as opened:
+        later = NOON + timedelta(days=40)
+        for minute, request_id in enumerate(("req_b", "req_a", "req_10")):
+            await opened.ledger.append(entry(Kind.RESERVE, request_id, at=NOON + timedelta(minutes=minute)))
+        await opened.ledger.append(entry(Kind.RESERVE, "req_a", attempt=2, at=later))
+        for request_id, minute in (("req_a", 1), ("req_b", 0)):
+            begun_at = NOON + timedelta(minutes=minute)
+            await opened.ledger.append(entry(Kind.SETTLE, request_id, at=later, begun_at=begun_at))
+            await opened.ledger.append(entry(Kind.ADJUST, request_id, at=later, begun_at=begun_at))
+        found = [[it.event_id for it in attempt] for attempt in opened.books.attempts(NOON, NOON + timedelta(days=1))]
+        assert found == [
+            ["req_b.1.reserve", "req_b.1.settle", "req_b.1.adjust.reprice"],
+            ["req_a.1.reserve", "req_a.1.settle", "req_a.1.adjust.reprice"],
+            ["req_10.1.reserve"],
+        ]
+        assert [attempt[0].event_id for attempt in opened.books.attempts(later, None)] == ["req_a.2.reserve"]
+        assert len(list(opened.books.attempts(None, None))) == 4
+
+
 async def test_entries_of_one_call_are_booked_together_or_not_at_all(opening: Factory, tmp_path: Path) -> None:
     """One refused entry keeps its neighbours of the same call out of the books."""
     async with opening(tmp_path) as opened:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
-from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from gateway.core.ledger import Kind
 from gateway.core.spend import Dimension, SpendQuery
 from gateway.ports import LedgerUnavailable
 from gateway.stores import SqliteBooks, SqliteLedger
-from tests.contract.ledger_samples import Clock, entry
+from tests.contract.ledger_samples import NOON, Clock, entry
 
 ROOT = Path(__file__).parents[2]
 # Appends until it is killed, and names each request on standard output only after its append has returned.
@@ -164,29 +164,53 @@ def test_a_newer_ledger_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     opened(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 3")
-    with pytest.raises(LedgerUnavailable, match="written by a newer gateway: its tables have version 3, this gateway knows 2"):
+        connection.execute("PRAGMA user_version = 4")
+    with pytest.raises(LedgerUnavailable, match="written by a newer gateway: its tables have version 4, this gateway knows 3"):
         opened(path)
     with pytest.raises(LedgerUnavailable, match="written by a newer gateway"):
         SqliteBooks(path).requests(1)
 
 
-async def test_an_older_ledger_is_upgraded_in_place(tmp_path: Path) -> None:
+async def older(path: Path, version: int) -> None:
+    """A ledger as a gateway of that version would have left it, with a delivered and an open attempt."""
+    newer = path.with_name("newer.db")
+    with closing(opened(newer)) as ledger:
+        await ledger.append(entry(Kind.RESERVE), entry(Kind.SETTLE, at=NOON + timedelta(seconds=9), begun_at=NOON))
+        await ledger.append(entry(Kind.RESERVE, "req_open"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((ROOT / "tests/data/ledger_2.sql").read_text())
+        columns = ", ".join(row[1] for row in connection.execute("PRAGMA table_info(entry)"))
+        connection.execute(f"ATTACH '{newer}' AS newer")
+        connection.execute(f"INSERT INTO entry ({columns}) SELECT {columns} FROM newer.entry ORDER BY seq")
+        connection.commit()
+        if version == 1:
+            connection.execute("ALTER TABLE entry DROP COLUMN discrepancies")
+            connection.execute("CREATE INDEX entry_request ON entry (request_id)")
+        connection.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_an_older_ledger_is_upgraded_in_place(tmp_path: Path, version: int) -> None:
     """Its entries stay as they are, new ones can be written; until a gateway has opened it, readers say what to do."""
     path = tmp_path / "ledger.db"
-    with closing(opened(path)) as ledger:
-        await ledger.append(entry(Kind.RESERVE), entry(Kind.SETTLE))
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(
-            "ALTER TABLE entry DROP COLUMN discrepancies;CREATE INDEX entry_request ON entry (request_id);PRAGMA user_version = 1"
-        )
+    await older(path, version)
     with pytest.raises(LedgerUnavailable, match="written by an older gateway"):
         SqliteBooks(path).requests(1)
-    found = ("size: asked 2048x2048, delivered 1024x1024",)
-    with closing(opened(path)) as ledger:
-        await ledger.append(entry(Kind.RESERVE, "req_2"), replace(entry(Kind.SETTLE, "req_2"), discrepancies=found))
-    assert list(SqliteBooks(path).request("req_1")) == [entry(Kind.RESERVE), entry(Kind.SETTLE)]
-    assert [written.discrepancies for written in SqliteBooks(path).request("req_2")] == [(), found]
+    with closing(SqliteLedger(path, "normal", Clock())) as ledger:
+        assert ledger.open() == 1
+        await ledger.append(entry(Kind.RESERVE, "req_2"), entry(Kind.SETTLE, "req_2"), entry(Kind.ADJUST, "req_2", "-0.01"))
+        with pytest.raises(LedgerUnavailable, match="UNIQUE"):
+            await ledger.append(entry(Kind.VOID))
+    then = {"invoice_issuer": "OpenAI", "begun_at": NOON}  # who bills: it was not recorded who issues the invoice
+    books = SqliteBooks(path)
+    assert list(books.request("req_1")) == [
+        entry(Kind.RESERVE, **then),
+        entry(Kind.SETTLE, at=NOON + timedelta(seconds=9), **then),
+    ]
+    assert [each.kind for each in books.request("req_open")] == [Kind.RESERVE, Kind.EXPIRE]
+    assert [each.kind for each in books.request("req_2")] == [Kind.RESERVE, Kind.SETTLE, Kind.ADJUST]
+    with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="never"):
+        connection.execute("DELETE FROM entry")
 
 
 async def test_a_failed_commit_fails_its_callers_only(tmp_path: Path) -> None:

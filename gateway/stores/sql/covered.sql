@@ -5,12 +5,12 @@
 WITH cover AS (
     SELECT seq, request_id, attempt, contract
     FROM entry INDEXED BY entry_closing
-    WHERE kind <> 'reserve' AND attempt > 1 AND kind = 'settle' AND occurred_at >= :since
+    WHERE kind NOT IN ('reserve', 'adjust') AND attempt > 1 AND kind = 'settle' AND occurred_at >= :since
 )
 SELECT part.*
 FROM cover
 CROSS JOIN entry AS part
-    ON part.request_id = cover.request_id AND part.attempt <= cover.attempt AND part.kind <> 'reserve'
+    ON part.request_id = cover.request_id AND part.attempt <= cover.attempt AND part.kind NOT IN ('reserve', 'adjust')
 WHERE part.seq = cover.seq
     OR (
         part.kind IN ('void', 'expire') AND part.contract <> cover.contract

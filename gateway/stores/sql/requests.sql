@@ -8,7 +8,7 @@ JOIN entry ON entry.seq = coalesce(
     (
         SELECT closing.seq
         FROM entry AS closing
-        WHERE closing.request_id = latest.request_id AND closing.attempt = latest.attempt AND closing.kind <> 'reserve'
+        WHERE closing.request_id = latest.request_id AND closing.attempt = latest.attempt AND closing.kind NOT IN ('reserve', 'adjust')
     ),
     latest.seq
 )

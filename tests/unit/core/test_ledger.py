@@ -24,6 +24,6 @@ def test_each_outcome_closes_the_attempt_in_its_way(outcome: Outcome, kind: Kind
 
 def test_the_same_booking_has_the_same_event_id() -> None:
     """Writing it twice can therefore be told from booking twice."""
-    attribution = Attribution("gw_1", 2, "a", "t", "c", "m", "r", "p", "u", "k", "1", "b", "l", "v", "generation", ())
+    attribution = Attribution("gw_1", 2, "a", "t", "c", "m", "r", "p", "u", "k", "1", "b", "i", "l", "v", "generation", (), NOW)
     entry = Entry(Kind.RESERVE, attribution, NOW, unknown("USD"), 1, "auto", "auto")
     assert entry.event_id == "gw_1.2.reserve"
