@@ -85,13 +85,19 @@ def _whole(entry: Entry) -> dict[str, Any]:
         "upstream_request_id": entry.upstream_request_id or None,
         **attribution,
         "tags": dict(entry.attribution.tags),
+        "begun_at": _time(entry.attribution.begun_at),
         "usage": None if entry.usage is None else asdict(entry.usage),
         "discrepancies": list(entry.discrepancies),
+        "images_sha256": list(entry.images_sha256),
+        "reference": entry.reference or None,
+        "reason": entry.reason or None,
     }
 
 
 def _outcome(entry: Entry) -> str:
-    return "open" if entry.outcome is None else entry.outcome.value
+    if entry.outcome is not None:
+        return entry.outcome.value
+    return "adjusted" if entry.kind is Kind.ADJUST else "open"
 
 
 def _time(moment: datetime) -> str:
