@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp
@@ -18,9 +20,10 @@ from gateway.config.current import Current
 from gateway.config.history import History
 from gateway.config.reload import ITSELF, Reloader
 from gateway.config.schema import Admin
-from gateway.config.settings import EvidenceSettings, StateSettings
+from gateway.config.settings import EvidenceSettings, Settings, StateSettings
 from gateway.config.tree import read_tree
 from gateway.config.watch import Watch
+from gateway.core.chain import Root, Verification
 from gateway.core.decision import decision_of
 from gateway.core.snapshot import ProviderSettings, Snapshot
 from gateway.core.staleness import Deadline
@@ -45,12 +48,24 @@ from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
 from gateway.server.planes import admin_plane, data_plane
 from gateway.server.text_endpoints import text_endpoints
-from gateway.stores import AuditLog, EvidenceFile, MemoryState, RedisState, SqliteBooks, SqliteEvidence, SqliteLedger
+from gateway.signing import BadSignature, Signer, verified
+from gateway.stores import (
+    AuditLog,
+    EvidenceFile,
+    MemoryState,
+    RedisState,
+    SqliteBooks,
+    SqliteEvidence,
+    SqliteLedger,
+    unsigned,
+    verify_ledger,
+)
 from gateway.telemetry.decision_log import DecisionLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 
 DEFAULT_CONFIG = Path("config/gateway.yaml")
+ROOT = "ledger-root"
 _log = structlog.get_logger("gateway")
 
 
@@ -109,7 +124,7 @@ async def running(
     current = Current(snapshot)
     async with AsyncExitStack() as stack:
         stack.callback(request_log.flush)
-        ledger = SqliteLedger(settings.ledger.path, settings.ledger.synchronous, _now)
+        ledger = _ledger(settings)
         orphans = ledger.open()
         stack.callback(ledger.close)
         wire = await stack.enter_async_context(OpenAIWire())
@@ -187,7 +202,7 @@ async def walking(loaded: Loaded, *, spending: bool) -> AsyncIterator[Readiness]
     Raises ``LedgerUnavailable`` where a gateway writes to it: then the walk must be that gateway's.
     """
     settings = loaded.settings
-    ledger = SqliteLedger(settings.ledger.path, settings.ledger.synchronous, _now)
+    ledger = _ledger(settings)
     if spending:
         ledger.open()
     try:
@@ -195,6 +210,29 @@ async def walking(loaded: Loaded, *, spending: bool) -> AsyncIterator[Readiness]
     finally:
         if spending:
             ledger.close()
+
+
+def _ledger(settings: Settings) -> SqliteLedger:
+    key = settings.signing.key
+    sign = unsigned if key is None else partial(Signer(key.reveal()).sign, kind=ROOT)
+    return SqliteLedger(settings.ledger.path, settings.ledger.synchronous, _now, sign=sign)
+
+
+def verify(loaded: Loaded, keys: Mapping[str, Any] | None, progress: Callable[[int, int], None]) -> Verification:
+    """Read the whole ledger of that configuration; ``keys`` (a JWK set) are those that its roots must be signed with."""
+    return verify_ledger(loaded.settings.ledger.path, partial(_root_fault, keys=keys), progress)
+
+
+def _root_fault(root: Root, signature: str, *, keys: Mapping[str, Any] | None) -> str:
+    if keys is None:
+        return ""
+    if not signature:
+        return "it is not signed"
+    try:
+        claims = verified(signature, keys, ROOT)
+    except BadSignature as error:
+        return f"its signature is wrong: {error}"
+    return "" if claims == root.claims else "its signature is that of another root"
 
 
 def _ready_results(loaded: Loaded, snapshot: Callable[[], Snapshot]) -> ReadyResults:

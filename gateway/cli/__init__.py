@@ -26,6 +26,10 @@ _AUDIT = {
     "verify": "gateway.cli.audit",
     "list": "gateway.cli.audit:entries",
 }
+_LEDGER = {
+    "verify": "gateway.cli.ledger",
+    "key": "gateway.cli.ledger",
+}
 # Where each command's function is; it is called as the command, unless ':' names it. A group holds further commands.
 _COMMANDS: Mapping[str, "str | _Group"] = {
     "demo": "gateway.cli.demo",
@@ -43,6 +47,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "requests": "gateway.cli.requests",
     "evidence": "gateway.cli.evidence",
     "masked": "gateway.cli.masked",
+    "ledger": _Group("Verify the ledger; make a key that signs it.", _LEDGER),
     "keys": "gateway.cli.keys",
     "simulate": "gateway.cli.simulate",
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.config.node import Node, entries
 from gateway.config.problem import Position, Problem
 from gateway.core.secret import Secret
+from gateway.signing import NoSigningKey, Signer
 
 KEY_BYTES_MAX = 64 * 1024
 _KEY = re.compile(r"[!-~]+")
@@ -37,6 +38,26 @@ def read_credentials(root: Node, environment: Mapping[str, str]) -> tuple[dict[s
             except _Unusable as error:
                 problems.append(node.at.problem(("providers", name, "credential", kind), error.what, error.fix))
     return found, tuple(problems)
+
+
+def read_signing_key(root: Node, environment: Mapping[str, str]) -> tuple[Secret | None, tuple[Problem, ...]]:
+    """The private key that signs, ``None`` where none is configured or it cannot be had: then there is a problem."""
+    signing = root.member("signing")
+    key = None if signing is None else signing.member("key")
+    for kind in ("env", "file") if key is not None else ():
+        node = key.member(kind) if key is not None else None
+        if node is None or (written := node.text()) is None:
+            continue
+        path = ("signing", "key", kind)
+        try:
+            secret = _from_environment(node, environment) if kind == "env" else _from_file(written, node.at)
+            Signer(secret.reveal())
+        except _Unusable as error:
+            return None, (node.at.problem(path, error.what, error.fix),)
+        except NoSigningKey as error:
+            return None, (node.at.problem(path, str(error), "Make one with 'gateway ledger key'."),)
+        return secret, ()
+    return None, ()
 
 
 def key_files(root: Node) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.config.capability_check import check_capabilities
 from gateway.config.caution import cautions
 from gateway.config.complaint import validate
-from gateway.config.credential import key_files, read_credentials
+from gateway.config.credential import key_files, read_credentials, read_signing_key
 from gateway.config.lapse import lapsed
 from gateway.config.node import Node
 from gateway.config.policy_check import check_policies
@@ -44,14 +44,15 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
     tree = read_tree(path, environment)
     written, complaints = validate(tree.root)
     credentials, missing = read_credentials(tree.root, environment)
+    signing_key, unusable = read_signing_key(tree.root, environment)
     # With a file missing, every name that it defines would look unknown.
     contradictions = _contradictions(tree.root) if tree.complete else ()
     credential_files = key_files(tree.root)
     looked_at = (*tree.looked_at, *credential_files)
-    problems = {*tree.problems, *complaints, *missing, *contradictions}
+    problems = {*tree.problems, *complaints, *missing, *unusable, *contradictions}
     if problems or written is None:
         raise ConfigInvalid(tuple(sorted(problems)), looked_at)
-    snapshot, settings = build_snapshot(written, credentials), settings_of(written)
+    snapshot, settings = build_snapshot(written, credentials), settings_of(written, signing_key)
     warnings = cautions(written, snapshot, tree.root, today)
     over = lapsed(written, tree.root, today)
     return Loaded(snapshot, settings, warnings, looked_at, tree.files, tree.contents, credential_files, over)

@@ -137,6 +137,15 @@ class Credential(Written):
         return self
 
 
+class Signing(Written):
+    """With what is signed: the roots of the ledger's days."""
+
+    key: Credential | None = None
+    """Where the private key is found: an Ed25519 JWK on one line, as 'gateway ledger key' makes it."""
+    former: tuple[Annotated[str, Field(max_length=1000)], ...] = ()
+    """Public keys (JWK, each on one line) that signed before: what they have signed is still to be checked."""
+
+
 class Timeouts(Written):
     """Bounds of one upstream call."""
 
@@ -208,6 +217,8 @@ class Configuration(Written):
     """How many routing decisions are kept."""
     evidence: Evidence = Evidence()
     """Of which requests evidence is kept, and for how long."""
+    signing: Signing = Signing()
+    """With what is signed."""
     logging: Logging = Logging()
     """What is logged."""
     catalogue: dict[Name, CatalogueEntry] = Field(default_factory=dict)

@@ -78,6 +78,14 @@ class EvidenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningSettings:
+    """``key`` is the private key as a JWK, ``None`` where nothing is signed; ``former`` are public keys as JWKs."""
+
+    key: Secret | None
+    former: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """``level`` is a logging name in lower case."""
 
@@ -95,10 +103,11 @@ class Settings:
     history: HistorySettings
     decisions: DecisionSettings
     evidence: EvidenceSettings
+    signing: SigningSettings
     logging: LoggingSettings
 
 
-def settings_of(written: schema.Configuration) -> Settings:
+def settings_of(written: schema.Configuration, signing_key: Secret | None = None) -> Settings:
     """The settings as they are written, defaults included."""
     beside = Path(written.ledger.path).parent
     folder = beside / "history" if written.history.folder is None else Path(written.history.folder)
@@ -111,5 +120,6 @@ def settings_of(written: schema.Configuration) -> Settings:
         history=HistorySettings(folder, written.history.revisions_max),
         decisions=DecisionSettings(beside / "decisions.jsonl", written.decisions.kept_max),
         evidence=EvidenceSettings(beside / "evidence.sqlite", **dict(written.evidence)),
+        signing=SigningSettings(signing_key, written.signing.former),
         logging=LoggingSettings(written.logging.level),
     )

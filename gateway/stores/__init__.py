@@ -3,8 +3,20 @@
 from gateway.stores.audit_log import AuditLog
 from gateway.stores.books_sqlite import SqliteBooks
 from gateway.stores.evidence_sqlite import EvidenceFile, SqliteEvidence
+from gateway.stores.ledger_chain import unsigned
 from gateway.stores.ledger_sqlite import SqliteLedger
+from gateway.stores.ledger_verify import verify_ledger
 from gateway.stores.state_memory import MemoryState
 from gateway.stores.state_redis import RedisState
 
-__all__ = ["AuditLog", "EvidenceFile", "MemoryState", "RedisState", "SqliteBooks", "SqliteEvidence", "SqliteLedger"]
+__all__ = [
+    "AuditLog",
+    "EvidenceFile",
+    "MemoryState",
+    "RedisState",
+    "SqliteBooks",
+    "SqliteEvidence",
+    "SqliteLedger",
+    "unsigned",
+    "verify_ledger",
+]

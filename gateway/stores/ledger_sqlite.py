@@ -1,8 +1,8 @@
 """The ledger in one SQLite file: the embedded default, written by one gateway and read by anybody."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -13,14 +13,18 @@ from gateway.core.diagnosis import Outcome, Owner
 from gateway.core.ledger import Entry, Kind
 from gateway.ports import LedgerUnavailable
 from gateway.stores.group_writer import Batch, GroupWriter
+from gateway.stores.ledger_chain import Sign, Tip, tip_of, unsigned, write_root
 from gateway.stores.ledger_failure import failure_text, folder_text
 from gateway.stores.ledger_lock import LedgerLock
-from gateway.stores.ledger_rows import Row, entry_of, microseconds_of, row_of
+from gateway.stores.ledger_rows import Row, entry_of, microseconds_of, moment_of, row_of
 from gateway.stores.ledger_schema import prepare
 from gateway.stores.statements import statement
 
 _INSERT, _ORPHANS = statement("insert"), statement("orphans")
-_COLUMNS = 41
+_KNOWN = "SELECT event_id FROM entry WHERE event_id IN ({events})"
+_COLUMNS = 43
+# A file has one writer at a time, and one chain.
+_WRITER = "gateway"
 _VALUES = f"({', '.join('?' * _COLUMNS)})"
 # One statement for many rows: Python gives up its global lock at every step of a statement and, beside a busy event loop,
 # waits up to 5 ms to get it back. Each number of rows is a statement of its own, of about 3 kB a row, that SQLite keeps.
@@ -41,11 +45,13 @@ class SqliteLedger:
         synchronous: Literal["full", "normal"],
         clock: Callable[[], datetime],
         *,
+        sign: Sign = unsigned,
         queue_batches_max: int = 10_000,
         lock_wait_s_max: float = 5.0,
     ) -> None:
         self._path, self._synchronous, self._clock = path.resolve(), synchronous, clock
-        self._queue_batches_max, self._lock_wait_s_max = queue_batches_max, lock_wait_s_max
+        self._sign, self._queue_batches_max, self._lock_wait_s_max = sign, queue_batches_max, lock_wait_s_max
+        self._tip = Tip(b"")
         self._lock = LedgerLock(self._path)
         self._connection: sqlite3.Connection | None = None
         self._writer: GroupWriter | None = None
@@ -64,6 +70,8 @@ class SqliteLedger:
                 connection = self._connect()
                 undo.callback(connection.close)
                 prepare(connection, self._path)
+                self._tip = tip_of(connection, _WRITER)
+                self._write_root(connection)
                 expired = self._expire_orphans(connection)
             except OSError as error:
                 raise LedgerUnavailable(folder_text(self._path, error)) from error
@@ -106,6 +114,7 @@ class SqliteLedger:
             return
         self._writer.stop()
         try:
+            self._write_root(connection)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error:
             # Nothing is lost: the log is folded in when the file is opened next.
@@ -139,54 +148,99 @@ class SqliteLedger:
             )
             for row in connection.execute(_ORPHANS)
         ]
-        self._insert(connection, [row_of(orphan) for orphan in orphans])
+        with _transaction(connection):
+            tip = self._insert(connection, [row_of(orphan) for orphan in orphans], self._tip)
+        self._tip = tip
         return len(orphans)
+
+    def _write_root(self, connection: sqlite3.Connection) -> None:
+        self._tip = write_root(connection, _WRITER, self._tip, self._sign, microseconds_of(self._clock()))
 
     def _commit(self, connection: sqlite3.Connection, group: Sequence[Batch]) -> Sequence[str | None]:
         """One transaction a group. Where one entry is refused, the others are still written."""
         try:
             try:
-                self._insert(connection, [row for batch in group for row in batch.rows])
+                with _transaction(connection):
+                    tip = self._insert(connection, [row for batch in group for row in batch.rows], self._tip)
             except sqlite3.IntegrityError:
-                if connection.in_transaction:
-                    connection.rollback()
                 return self._commit_one_by_one(connection, group)
         except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.rollback()
             return [failure_text(self._path, "written", error)] * len(group)
+        self._tip = tip
         return [None] * len(group)
 
     def _commit_one_by_one(self, connection: sqlite3.Connection, group: Sequence[Batch]) -> Sequence[str | None]:
-        """A statement a batch, in one transaction: a refused statement leaves nothing behind and the transaction intact."""
+        """In one transaction, with a way back before each batch: a refused one leaves nothing behind."""
         refusals: list[str | None] = []
-        connection.execute("BEGIN IMMEDIATE")
-        for batch in group:
-            try:
-                self._insert(connection, batch.rows)
-            except sqlite3.IntegrityError as error:
-                events = ", ".join(str(row[0]) for row in batch.rows)
-                refusals.append(
-                    f"The ledger {self._path} refuses {events}: {error}. "
-                    "What it holds is unchanged; look the request up in it and report the defect."
-                )
-            else:
-                refusals.append(None)
-        connection.execute("COMMIT")
+        tip = self._tip
+        with _transaction(connection):
+            for batch in group:
+                connection.execute("SAVEPOINT batch")
+                try:
+                    tip = self._insert(connection, batch.rows, tip)
+                except sqlite3.IntegrityError as error:
+                    connection.execute("ROLLBACK TO batch")
+                    events = ", ".join(str(row[0]) for row in batch.rows)
+                    refusals.append(
+                        f"The ledger {self._path} refuses {events}: {error}. "
+                        "What it holds is unchanged; look the request up in it and report the defect."
+                    )
+                else:
+                    refusals.append(None)
+        self._tip = tip
         return refusals
 
-    def _insert(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-        """All or none of the rows."""
+    def _insert(self, connection: sqlite3.Connection, rows: Sequence[Row], tip: Tip) -> Tip:
+        """All or none of the rows, within a transaction; the end of the chain once it is committed."""
         recorded_at = microseconds_of(self._clock())
-        parts = [rows[start : start + _ROWS_A_STATEMENT_MAX] for start in range(0, len(rows), _ROWS_A_STATEMENT_MAX)]
-        transaction = len(parts) > 1 and not connection.in_transaction
-        if transaction:
-            connection.execute("BEGIN IMMEDIATE")
-        for part in parts:
-            values = [value for row in part for value in (*row, recorded_at)]
-            connection.execute(_insert_of(len(part)), values)
-        if transaction:
-            connection.execute("COMMIT")
+        if tip.day is not None and tip.day != moment_of(recorded_at).date():
+            tip = write_root(connection, _WRITER, tip, self._sign, recorded_at)
+        connection.execute("SAVEPOINT rows")
+        extended, hashes = tip.extended(rows, recorded_at)
+        if _write(connection, rows, recorded_at, hashes) == len(rows):
+            return extended
+        # Some were written before, and their hashes must not be in the chain a second time.
+        connection.execute("ROLLBACK TO rows")
+        fresh = _unknown(connection, rows)
+        extended, hashes = tip.extended(fresh, recorded_at)
+        _write(connection, fresh, recorded_at, hashes)
+        return extended if fresh else tip
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _write(connection: sqlite3.Connection, rows: Sequence[Row], recorded_at: int, hashes: Sequence[bytes]) -> int:
+    """How many were written; the others were there."""
+    written = 0
+    for start in range(0, len(rows), _ROWS_A_STATEMENT_MAX):
+        part = rows[start : start + _ROWS_A_STATEMENT_MAX]
+        values = [
+            value
+            for row, chain in zip(part, hashes[start : start + _ROWS_A_STATEMENT_MAX], strict=True)
+            for value in (*row, recorded_at, _WRITER, chain)
+        ]
+        written += connection.execute(_insert_of(len(part)), values).rowcount
+    return written
+
+
+def _unknown(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
+    """Those whose events are not in the ledger, each event once."""
+    fresh = {row[0]: row for row in reversed(rows)}
+    events = tuple(fresh)
+    for start in range(0, len(events), _ROWS_A_STATEMENT_MAX):
+        part = events[start : start + _ROWS_A_STATEMENT_MAX]
+        for (known,) in connection.execute(_KNOWN.format(events=", ".join("?" * len(part))), part):
+            del fresh[known]
+    return [row for row in dict.fromkeys(rows) if fresh.get(row[0]) is row]
 
 
 @lru_cache(maxsize=_ROWS_A_STATEMENT_MAX)

@@ -1,4 +1,5 @@
--- Writes a group of entries: one row of values an entry, as ledger_rows.row_of builds them, then recorded_at.
+-- Writes a group of entries: one row of values an entry, as ledger_rows.row_of builds them, then recorded_at, writer, chain.
+-- The chain covers all before it in this order.
 INSERT INTO entry (
     event_id, kind, request_id, attempt, occurred_at,
     app, team, cost_centre, model, route,
@@ -8,7 +9,7 @@ INSERT INTO entry (
     text_in, image_in, cached_text_in, cached_image_in, image_out,
     text_out, outcome, owner, upstream_request_id, discrepancies,
     images_sha256, reference, reason,
-    recorded_at
+    recorded_at, writer, chain
 )
 VALUES {rows}
 ON CONFLICT (event_id) DO NOTHING

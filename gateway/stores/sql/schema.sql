@@ -134,3 +134,26 @@ CREATE TABLE saving (
     currency     TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX saving_occurred_at ON saving (occurred_at);
+
+-- The end of each day of a writer's chain, and of each run of the gateway; signed where a key is configured.
+CREATE TABLE root (
+    writer     TEXT    NOT NULL,
+    day        TEXT    NOT NULL,
+    rows       INTEGER NOT NULL CHECK (rows >= 1),
+    seq        INTEGER NOT NULL,
+    chain      TEXT    NOT NULL,
+    before     TEXT    NOT NULL,
+    signature  TEXT    NOT NULL,  -- a compact JWS, empty without a key
+    written_at INTEGER NOT NULL,
+    PRIMARY KEY (writer, rows)
+) STRICT;
+
+CREATE TRIGGER root_is_never_changed BEFORE UPDATE ON root
+BEGIN
+    SELECT RAISE(ABORT, 'a root is never changed');
+END;
+
+CREATE TRIGGER root_is_never_removed BEFORE DELETE ON root
+BEGIN
+    SELECT RAISE(ABORT, 'a root is never removed');
+END;
