@@ -20,7 +20,7 @@ from gateway.config.current import Current
 from gateway.config.history import History
 from gateway.config.reload import ITSELF, Reloader
 from gateway.config.schema import Admin
-from gateway.config.settings import EvidenceSettings, Settings, StateSettings
+from gateway.config.settings import EvidenceSettings, Settings, SigningSettings, StateSettings
 from gateway.config.tree import read_tree
 from gateway.config.watch import Watch
 from gateway.core.chain import Root, Verification
@@ -40,6 +40,7 @@ from gateway.engine.observed_limits import ObservedLimits
 from gateway.engine.overrides import Overrides
 from gateway.engine.readiness import Readiness, Walker
 from gateway.engine.ready_results import ReadyResults
+from gateway.engine.receipts import Receipts
 from gateway.engine.trail import Keep
 from gateway.listener import listening
 from gateway.ports import Books, Probe, SharedState
@@ -48,7 +49,7 @@ from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
 from gateway.server.planes import admin_plane, data_plane
 from gateway.server.text_endpoints import text_endpoints
-from gateway.signing import BadSignature, Signer, verified
+from gateway.signing import BadSignature, Signer, key_set, published, verified
 from gateway.stores import (
     AuditLog,
     EvidenceFile,
@@ -157,6 +158,7 @@ async def running(
                 decision_of(call.request, call.app, call.snapshot.revision, known, found)
             ),
             trails=evidence.begin,
+            receipts=Receipts(_signer(settings.signing), _now),
         )
         app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
         images = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=app_limiter, clock=_now)
@@ -180,7 +182,16 @@ async def running(
         reloader.record_start()
         operations = Operations(reloader, overrides, conditions.holds, health, readiness, audit, _now)
         endpoints: dict[str, ASGIApp] = {**images, **text_endpoints(settings.server, current, admission)}
-        data = data_plane(current, endpoints, metrics, request_log, ledger, verdicts=ready.verdicts, evidence=evidence)
+        data = data_plane(
+            current,
+            endpoints,
+            metrics,
+            request_log,
+            ledger,
+            verdicts=ready.verdicts,
+            evidence=evidence,
+            keys=published_keys(settings.signing),
+        )
         grace_s = settings.server.shutdown_grace_s
         admin_url = await stack.enter_async_context(
             listening(
@@ -213,9 +224,19 @@ async def walking(loaded: Loaded, *, spending: bool) -> AsyncIterator[Readiness]
 
 
 def _ledger(settings: Settings) -> SqliteLedger:
-    key = settings.signing.key
-    sign = unsigned if key is None else partial(Signer(key.reveal()).sign, kind=ROOT)
+    signer = _signer(settings.signing)
+    sign = unsigned if signer is None else partial(signer.sign, kind=ROOT)
     return SqliteLedger(settings.ledger.path, settings.ledger.synchronous, _now, sign=sign)
+
+
+def published_keys(signing: SigningSettings) -> dict[str, Any]:
+    """A JWK set of those that sign or have signed; empty where nothing is signed."""
+    texts = [*([signing.key.reveal()] if signing.key is not None else []), *signing.former]
+    return key_set(map(published, texts))
+
+
+def _signer(signing: SigningSettings) -> Signer | None:
+    return None if signing.key is None else Signer(signing.key.reveal())
 
 
 def verify(loaded: Loaded, keys: Mapping[str, Any] | None, progress: Callable[[int, int], None]) -> Verification:

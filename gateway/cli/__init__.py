@@ -26,6 +26,9 @@ _AUDIT = {
     "verify": "gateway.cli.audit",
     "list": "gateway.cli.audit:entries",
 }
+_RECEIPTS = {
+    "verify": "gateway.cli.receipts",
+}
 _LEDGER = {
     "verify": "gateway.cli.ledger",
     "key": "gateway.cli.ledger",
@@ -48,6 +51,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "evidence": "gateway.cli.evidence",
     "masked": "gateway.cli.masked",
     "ledger": _Group("Verify the ledger; make a key that signs it.", _LEDGER),
+    "receipts": _Group("Verify a signed receipt.", _RECEIPTS),
     "keys": "gateway.cli.keys",
     "simulate": "gateway.cli.simulate",
 }

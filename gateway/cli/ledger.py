@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from gateway.app import load_config
+from gateway.app import load_config, published_keys
 from gateway.app import verify as verify_ledger_of
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
@@ -30,7 +30,7 @@ def verify(
     """Read the whole ledger: exit 0 where every row fits its chain and every root its signature, exit 1 with what does not."""
     with failing_clearly():
         loaded = load_config(config)
-        keys = _keys_of_file(jwks) if jwks is not None else _keys_of(loaded.settings.signing)
+        keys = keys_of_file(jwks) if jwks is not None else keys_of(loaded.settings.signing)
         with _progress() as told:
             found = verify_ledger_of(loaded, keys, told)
     for fault in found.faults:
@@ -52,13 +52,14 @@ def key() -> None:
     typer.echo("Keep the first line where the gateway reads it (signing.key), and nowhere else.", err=True)
 
 
-def _keys_of(signing: SigningSettings) -> Mapping[str, Any] | None:
-    """``None`` where nothing was ever signed."""
-    texts = [*([signing.key.reveal()] if signing.key is not None else []), *signing.former]
-    return key_set(published(text) for text in texts) if texts else None
+def keys_of(signing: SigningSettings) -> Mapping[str, Any] | None:
+    """The public keys of a configuration; ``None`` where nothing was ever signed."""
+    keys = published_keys(signing)
+    return keys if keys["keys"] else None
 
 
-def _keys_of_file(path: Path) -> Mapping[str, Any]:
+def keys_of_file(path: Path) -> Mapping[str, Any]:
+    """The public keys that a file holds."""
     try:
         found = json.loads(path.read_text())
         return key_set(published(json.dumps(it)) for it in found["keys"])

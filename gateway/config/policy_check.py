@@ -13,7 +13,20 @@ from gateway.config.suggestion import suggestion
 
 def check_policies(root: Node) -> tuple[Problem, ...]:
     """All shares, fallbacks and pins that contradict the rest, or lead nowhere."""
-    return (*_shares(root), *_fallbacks(root), *_pins(root))
+    return (*_shares(root), *_fallbacks(root), *_pins(root), *_receipts(root))
+
+
+def _receipts(root: Node) -> Iterator[Problem]:
+    signing = root.member("signing")
+    if signing is not None and "key" in signing.members():
+        return
+    for key, member in entries(root, "apps"):
+        node = member.node.member("receipts")
+        if node is not None and node.value is True:
+            what = "there is no key to sign receipts with"
+            yield node.at.problem(
+                ("apps", key, "receipts"), what, "Make one with 'gateway ledger key', and name it in signing.key."
+            )
 
 
 def _shares(root: Node) -> Iterator[Problem]:

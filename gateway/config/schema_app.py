@@ -88,5 +88,7 @@ class App(Written):
     """Its consent that a fallback may change who bills for its images; without it such a fallback does not happen."""
     limits: AppLimits = AppLimits()
     """How much it may ask for."""
+    receipts: bool = False
+    """Whether each delivery comes with a signed receipt, with the hashes of its images; it needs signing.key."""
     data_policy: DataPolicy = DataPolicy()
     """What it demands of a contract before its prompts and images go there."""

@@ -164,6 +164,7 @@ def _app(id: str, written: schema_app.App) -> App:
         biller_change=written.biller_change,
         limits=AppLimits(**dict(written.limits)),
         data_policy=policy_of(written.data_policy),
+        receipts=written.receipts,
     )
 
 

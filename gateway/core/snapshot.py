@@ -159,7 +159,7 @@ class App:
 
     ``on_disconnect``: what becomes of an attempt whose client has left. ``contracts`` are the ids of those under which it may
     be served, ``None`` for all; ``pins`` names the one route of a model that serves it. ``biller_change``: whether a fallback
-    may change who bills.
+    may change who bills. ``receipts``: its deliveries are signed for.
     """
 
     id: str
@@ -175,6 +175,7 @@ class App:
     biller_change: bool = False
     limits: AppLimits = AppLimits()
     data_policy: DataPolicy = field(default_factory=DataPolicy)
+    receipts: bool = False
 
     def may_use(self, model: str) -> bool:
         """Whether the app's policy allows that model."""

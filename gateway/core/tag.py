@@ -44,6 +44,7 @@ class Tag:
     diagnosis: Diagnosis | None = None
     fallback: Fallback | None = None
     evidence: bool = False
+    receipt: str = ""
 
     def headers(self) -> list[Header]:
         """Every header on every answer, ``none`` where no contract was reached; only a fallback's is absent without one.
@@ -61,6 +62,8 @@ class Tag:
         ]
         if self.fallback is not None:
             found.append((b"x-gateway-fallback", str(self.fallback).encode()))
+        if self.receipt:
+            found.append((b"x-gateway-receipt", self.receipt.encode()))
         if self.diagnosis is not None:
             found.append((b"x-gateway-owner", self.diagnosis.owner.encode()))
             found.append((b"x-should-retry", b"true" if self.diagnosis.retryable else b"false"))
@@ -93,6 +96,8 @@ class Tag:
             }
         if self.evidence:
             found["evidence"] = evidence_path(self.request_id)
+        if self.receipt:
+            found["receipt"] = self.receipt
         return found
 
 

@@ -105,6 +105,7 @@ class Booking:
             owner=owner,
             upstream_request_id=self.upstream_request_id,
             discrepancies=discrepancies,
+            images_sha256=tuple(it.sha256 for it in delivery.pictures if it.sha256) if delivery else (),
         )
         return self._ledger.append(entry)
 

@@ -65,7 +65,8 @@ class Progress:
     """How far a call has come: what its log line, its metrics and an error's tag can say. Filled in as the call goes on.
 
     ``attempts`` counts the calls that were made; ``failed`` are the attempts that delivered nothing, in their order, with
-    those for which a contract's limit had no room. ``trail`` is what its evidence is made of, once there is a plan or none.
+    those for which a contract's limit had no room. ``trail`` is what its evidence is made of, once there is a plan or none;
+    ``receipt`` is that of the delivery, where the app wants one.
     """
 
     attempts: int = 0
@@ -78,12 +79,22 @@ class Progress:
     upstream_wait_s: float = 0.0
     head_sent: bool = False
     trail: Trail | None = None
+    receipt: str = ""
 
     def tag(self, request_id: str) -> Tag:
         """What is known now."""
         trail = self.trail
         evidence = trail is not None and trail.linked and trail.kept(failed=self.blemished)
-        return Tag(request_id, self.attempts, self.route, self.cost, self.diagnosis, self.fallback, evidence)
+        return Tag(
+            request_id,
+            self.attempts,
+            self.route,
+            self.cost,
+            self.diagnosis,
+            self.fallback,
+            evidence=evidence,
+            receipt=self.receipt,
+        )
 
     @property
     def blemished(self) -> bool:

@@ -20,6 +20,7 @@ from gateway.engine.conditions import RouteConditions
 from gateway.engine.evidence import untraced
 from gateway.engine.failures import failure_of_answer, failure_of_departure, failure_of_limit, failure_without_answer
 from gateway.engine.outlet import Outlet, printable
+from gateway.engine.receipts import NO_RECEIPTS, Receipts
 from gateway.engine.relaying import relay
 from gateway.engine.retry_budget import RetryBudget
 from gateway.engine.trail import Trace, Trail
@@ -43,9 +44,10 @@ class Dispatcher:
         heartbeat_s: float,
         decided: Callable[[Call, Conditions, Plan | Refusal], None],
         trails: Callable[[Call, Conditions, Plan | Refusal], Trail] = untraced,
+        receipts: Receipts = NO_RECEIPTS,
     ) -> None:
         self._providers, self._accounting, self._conditions = providers, accounting, conditions
-        self._heartbeat_s, self._decided, self._trails = heartbeat_s, decided, trails
+        self._heartbeat_s, self._decided, self._trails, self._receipts = heartbeat_s, decided, trails, receipts
         self._budget = RetryBudget()
 
     async def serve(self, call: Call, client: Client, progress: Progress) -> Failure | None:
@@ -152,7 +154,7 @@ class Dispatcher:
             booking.upstream_request_id = printable(response, UPSTREAM_REQUEST_ID)
             if response.status != 200:
                 return await failure_of_answer(response, candidate.route)
-            return await relay(job.call, job.outlet, response, booking, job.progress)
+            return await relay(job.call, job.outlet, response, booking, job.progress, receipts=self._receipts)
         finally:
             response.release()
 

@@ -9,6 +9,7 @@ from gateway.engine.accounting import Booking
 from gateway.engine.call import Call, Failure, Progress
 from gateway.engine.failures import failure_of_event, failure_without_answer
 from gateway.engine.outlet import Outlet
+from gateway.engine.receipts import Receipts
 from gateway.ports import UpstreamFailed, UpstreamResponse
 from gateway.relay.answer import Answer, ImageAnswer, ImageEvents
 from gateway.relay.scanner import MalformedAnswer
@@ -16,10 +17,13 @@ from gateway.relay.scanner import MalformedAnswer
 _EVENT_STREAM = "text/event-stream"
 
 
-async def relay(call: Call, outlet: Outlet, response: UpstreamResponse, booking: Booking, progress: Progress) -> Failure | None:
+async def relay(
+    call: Call, outlet: Outlet, response: UpstreamResponse, booking: Booking, progress: Progress, *, receipts: Receipts
+) -> Failure | None:
     """Nothing leaves before image data has begun; the end leaves after the settlement."""
     outlet.adopt(response)
-    answer: Answer = ImageEvents(call.request.n) if call.request.stream else ImageAnswer()
+    hashed = receipts.wanted(call)
+    answer: Answer = ImageEvents(call.request.n, hashed=hashed) if call.request.stream else ImageAnswer(hashed=hashed)
     held: list[bytes] = []
     try:
         _check_form(call, response)
@@ -40,6 +44,7 @@ async def relay(call: Call, outlet: Outlet, response: UpstreamResponse, booking:
     progress.discrepancies = discrepancies(call.request, delivery, _token_rule(call, booking.route))
     progress.cost = await booking.settle(delivery, progress.discrepancies)
     progress.images = delivery.images
+    progress.receipt = receipts.of(call, booking.route, delivery, progress.cost)
     await outlet.finish(b"".join((*held, answer.closing(_member(call, delivery, progress)))))
     return None
 

@@ -11,6 +11,7 @@ from gateway.core.pricing import Delivery
 from gateway.core.tokens import Usage, usage_of
 from gateway.relay.event_stream import ImageStream
 from gateway.relay.picture import picture_of
+from gateway.relay.picture_digest import hashed_picture
 from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer
 
 WHOLE_BYTES_MAX = 64 * 1024
@@ -54,7 +55,7 @@ class Answer(Protocol):
 
 
 class ImageAnswer:
-    """The JSON object of an answer that is not streamed.
+    """The JSON object of an answer that is not streamed; ``hashed``: its images' hashes are wanted.
 
     One that arrives at once and is small is parsed as it is; any other passes through the scanner.
     """
@@ -62,7 +63,8 @@ class ImageAnswer:
     error = None
     at_boundary = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, hashed: bool = False) -> None:
+        self._hashed = hashed
         self._scanner: EnvelopeScanner | None = None
         self._whole: dict[str, Any] | None = None
 
@@ -73,7 +75,7 @@ class ImageAnswer:
                 self._whole = _parsed(chunk)
                 if self._whole is not None:
                     return chunk[:end]
-            self._scanner = EnvelopeScanner()
+            self._scanner = EnvelopeScanner(hashed=self._hashed)
         return self._scanner.feed(chunk)
 
     @property
@@ -91,7 +93,8 @@ class ImageAnswer:
         if self._whole is not None:
             envelope = self._whole
             texts = [item.get("b64_json") for item in _items(envelope)]
-            pictures = [picture_of(text.encode()) for text in texts if isinstance(text, str)]
+            read = hashed_picture if self._hashed else picture_of
+            pictures = [read(text.encode()) for text in texts if isinstance(text, str)]
         elif self._scanner is not None:
             envelope, pictures = self._scanner.envelope(), self._scanner.pictures
         else:
@@ -105,10 +108,10 @@ class ImageAnswer:
 
 
 class ImageEvents:
-    """The server-sent events of a streamed answer, of which ``images`` complete images were asked for."""
+    """The server-sent events of a streamed answer, of which ``images`` complete images were asked for; ``hashed`` as above."""
 
-    def __init__(self, images: int) -> None:
-        self._stream = ImageStream(images)
+    def __init__(self, images: int, *, hashed: bool = False) -> None:
+        self._stream = ImageStream(images, hashed=hashed)
         self.feed = self._stream.feed
 
     @property

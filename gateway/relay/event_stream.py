@@ -37,7 +37,7 @@ class ImageStream:
     cut, and ``pictures`` what their images are; ``partials`` counts the events with partial images.
     """
 
-    def __init__(self, images: int, *, digest: bool = False) -> None:
+    def __init__(self, images: int, *, digest: bool = False, hashed: bool = False) -> None:
         self.carries_image = self.finished = False
         self.error: dict[str, Any] | None = None
         self.completed: list[dict[str, Any]] = []
@@ -46,7 +46,8 @@ class ImageStream:
         self._images = images
         self._hash = hashlib.sha256() if digest else None
         self._out: list[bytes] = []
-        self._event = ImageEvent()
+        self._hashed = hashed
+        self._event = ImageEvent(hashed=hashed)
         self._part = _Part.BEGINNING
         self._line = b""
         self._first_line = True
@@ -154,7 +155,7 @@ class ImageStream:
         self.error = self._event.end()
         if self.error is None:
             self._out += (bytes(self._event.held), ending)
-            self._event = ImageEvent()
+            self._event = ImageEvent(hashed=self._hashed)
 
     def _read_data(self, content: bytes) -> None:
         event = self._event

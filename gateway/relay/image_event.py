@@ -36,9 +36,10 @@ class ImageEvent:
     Once the object is complete: ``envelope`` with long strings cut, ``pictures``, and ``error`` where it is one.
     """
 
-    __slots__ = ("_data", "_plain", "_scanner", "envelope", "error", "held", "holding", "kind", "passed")
+    __slots__ = ("_data", "_hashed", "_plain", "_scanner", "envelope", "error", "held", "holding", "kind", "passed")
 
-    def __init__(self) -> None:
+    def __init__(self, *, hashed: bool = False) -> None:
+        self._hashed = hashed
         self.kind: Kind | None = None
         self.envelope: dict[str, Any] = {}
         self.error: dict[str, Any] | None = None
@@ -119,7 +120,7 @@ class ImageEvent:
         """The scanner, once it is known that the data is an object."""
         text = content.lstrip(_SPACE)
         if text.startswith(b"{"):
-            self._scanner = EnvelopeScanner(top_level=True)
+            self._scanner = EnvelopeScanner(top_level=True, hashed=self._hashed)
         elif text:
             if self.kind in (Kind.PARTIAL, Kind.COMPLETED):
                 raise MalformedAnswer("an event of the stream is not a JSON object")

@@ -76,9 +76,7 @@ class PictureProbe:
     def _take(self, piece: bytes) -> None:
         text, cut = self._text + piece, b""
         if b"\\" in text:
-            if halved := _ESCAPE_CUT.search(text):
-                text, cut = text[: halved.start()], halved[0]
-            text = _ESCAPE.sub(_unescaped, text)
+            text, cut = unescaped(text)
         whole = len(text) & ~3
         self._text = text[whole:] + cut
         hop = min(self._skip_bytes // 3 * 4, whole)
@@ -163,6 +161,14 @@ def picture_of(text: bytes) -> Picture | None:
     probe = PictureProbe()
     probe.feed(text)
     return probe.picture()
+
+
+def unescaped(text: bytes) -> tuple[bytes, bytes]:
+    """What JSON text stands for, and the escape at its end that is cut off."""
+    cut = b""
+    if halved := _ESCAPE_CUT.search(text):
+        text, cut = text[: halved.start()], halved[0]
+    return _ESCAPE.sub(_unescaped, text), cut
 
 
 def _of_header(head: bytes) -> Picture | None:

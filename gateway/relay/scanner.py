@@ -13,6 +13,7 @@ from typing import Any
 from gateway.core.picture import Picture
 from gateway.relay.kept_json import name_of, object_of, whole_end
 from gateway.relay.picture import PictureProbe, picture_of
+from gateway.relay.picture_digest import PictureDigest, with_digest
 
 STRING_BYTES_KEPT = 1024
 ENVELOPE_BYTES_MAX = 1024 * 1024
@@ -36,7 +37,7 @@ class EnvelopeScanner:
 
     An image is a string that is the ``b64_json`` of an item of a list in the object or, with ``top_level``, of the object
     itself. ``image_seen`` turns true as soon as one outgrows ``string_bytes_kept``; ``pictures`` tells of each that has
-    ended, in order, what it is.
+    ended, in order, what it is, with ``hashed`` also its SHA-256.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class EnvelopeScanner:
         *,
         top_level: bool = False,
         digest: bool = False,
+        hashed: bool = False,
         string_bytes_kept: int = STRING_BYTES_KEPT,
         envelope_bytes_max: int = ENVELOPE_BYTES_MAX,
     ) -> None:
@@ -52,6 +54,7 @@ class EnvelopeScanner:
         self._top_level = top_level
         self._string_bytes_kept, self._envelope_bytes_max = string_bytes_kept, envelope_bytes_max
         self._hash = hashlib.sha256() if digest else None
+        self._hashed = hashed
         self._fed_bytes = 0
         self._envelope = bytearray()
         self._stack = bytearray()  # the brackets that are open
@@ -63,6 +66,7 @@ class EnvelopeScanner:
         self._in_string = self._string_cut = self._escaped = self._is_value = False
         self._string_start = self._kept_start = 0
         self._probe: PictureProbe | None = None
+        self._digest: PictureDigest | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         """The part of ``chunk`` that may be passed on at once: all but the object's closing brace and what follows it."""
@@ -174,6 +178,7 @@ class EnvelopeScanner:
         self._string_start, self._kept_start = self._fed_bytes + position - 1, len(self._envelope)
         if is_value and self._is_image():
             self._probe = PictureProbe()
+            self._digest = PictureDigest() if self._hashed else None
         return self._read_string(chunk, position)
 
     def _read_string(self, chunk: bytes, start: int) -> int:
@@ -192,6 +197,8 @@ class EnvelopeScanner:
                 end = len(chunk)
         if self._probe is not None and not self._probe.done:
             self._probe.feed(chunk, start, end)
+        if self._digest is not None:
+            self._digest.feed(chunk, start, end)
         if not self._string_cut:
             self._keep_string(chunk, start, end)
         if not closed:
@@ -225,7 +232,7 @@ class EnvelopeScanner:
         self._in_string = False
         if self._noted:
             self._note(written, self._string_start, end, self._is_value)
-        self._probe = None
+        self._probe = self._digest = None
 
     def _note(self, written: bytes | None, start: int, end: int, is_value: bool) -> None:
         """Take note of a string that matters; ``written`` is ``None`` where it was cut."""
@@ -238,7 +245,7 @@ class EnvelopeScanner:
         if own and self._members:
             self._members[-1] = (self._name, (start, end))
         if self._probe is not None:
-            self.pictures.append(self._probe.picture())
+            self.pictures.append(with_digest(self._probe.picture(), self._digest))
         elif written is not None and self._is_image():
             self.pictures.append(picture_of(written))
 

@@ -1,6 +1,8 @@
 """The two ASGI apps: the data plane for applications, the admin plane for operators, each on a listener of its own."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -21,6 +23,7 @@ from gateway.server.admin_problem import add_problems
 from gateway.server.errors import failure_of_refusal, gateway_fault
 from gateway.server.evidence import evidence_router
 from gateway.server.health import health_router
+from gateway.server.jwks import jwks_router
 from gateway.server.models import models_router
 from gateway.server.not_found import not_found
 from gateway.server.record import Recorded, record_of
@@ -37,6 +40,7 @@ def data_plane(
     *,
     verdicts: Callable[[], Mapping[str, Verdict]] = dict,
     evidence: EvidenceKeeping | None = None,
+    keys: Mapping[str, Any] = MappingProxyType({"keys": ()}),
 ) -> ASGIApp:
     """What applications call: the Images API (``endpoints`` by path), the models, and health for load balancers."""
     app = _bare_app()
@@ -44,6 +48,7 @@ def data_plane(
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(models_router(current))
     app.include_router(health_router(current, ledger, verdicts))
+    app.include_router(jwks_router(keys))
     if evidence is not None:
         app.include_router(evidence_router(current, evidence.shelf))
     app.add_exception_handler(HTTPException, not_found)
