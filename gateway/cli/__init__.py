@@ -47,6 +47,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "contract": "gateway.cli.contract",
     "diagnose": "gateway.cli.diagnose",
     "spend": "gateway.cli.spend",
+    "export": "gateway.cli.export",
     "requests": "gateway.cli.requests",
     "evidence": "gateway.cli.evidence",
     "masked": "gateway.cli.masked",
