@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.app import load_config
+from gateway.app.configuration import load_config
 from gateway.core.capability import Capabilities, SizeRule
 from gateway.core.data_policy import DataPolicy, Demand, Handling, SubjectTerms
 from gateway.core.eligibility import Conditions

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.app import load_config
+from gateway.app.configuration import load_config
 from gateway.cli.paper import show
 from gateway.config import ConfigInvalid, Loaded, Problem, json_schema
 from gateway.core.snapshot import Model, Route, Snapshot

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import DEFAULT_CONFIG, load_config
+from gateway.app.configuration import DEFAULT_CONFIG, load_config
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.config import (

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.app import load_config
+from gateway.app.configuration import load_config
 from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.contract_report import contract_tables
 from gateway.cli.failing import failing_clearly

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from gateway.app import DEFAULT_CONFIG, Addresses, books_of, check_unused, load_config, running
+from gateway.app.configuration import DEFAULT_CONFIG, load_config
+from gateway.app.reading import books_of, check_unused
+from gateway.app.running import Addresses, running
 from gateway.cli.demo_app import DEMO_KEY, Picture, draw
 from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import stop_requested

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import evidence_of, load_config
+from gateway.app.configuration import load_config
+from gateway.app.reading import evidence_of
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.core.evidence import Audience, Evidence, called_contracts, for_audience

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import load_config
+from gateway.app.configuration import load_config
 from gateway.cli.explain_report import plan_json, plan_tables
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import books_of, load_config
+from gateway.app.configuration import load_config
+from gateway.app.reading import books_of
 from gateway.cli.export_file import ExportFailed
 from gateway.cli.export_run import Scope, export_attempts, export_focus
 from gateway.cli.export_tally import Tally

@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from gateway.app import load_config, published_keys
-from gateway.app import verify as verify_ledger_of
+from gateway.app.configuration import load_config
+from gateway.app.reading import published_keys
+from gateway.app.reading import verify as verify_ledger_of
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.config.settings import SigningSettings

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import books_of, load_config
+from gateway.app.configuration import load_config
+from gateway.app.reading import books_of
 from gateway.cli.failing import failing_clearly
 from gateway.cli.masked_report import MaskedReport, masked_json, masked_table
 from gateway.cli.option import ConfigOption

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import admin_address
+from gateway.app.configuration import admin_address
 from gateway.cli.admin_client import admin_url
 
 ConfigOption = Annotated[

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.app import load_config, walking
+from gateway.app.configuration import load_config
+from gateway.app.walking import walking
 from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.app import load_config
+from gateway.app.configuration import load_config
 from gateway.cli.failing import failing_clearly
 from gateway.cli.ledger import keys_of, keys_of_file
 from gateway.cli.option import ConfigOption

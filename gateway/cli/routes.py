@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.app import load_config
+from gateway.app.configuration import load_config
 from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.duration import duration_of
 from gateway.cli.failing import failing_clearly

@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 import uvloop
 
-from gateway.app import load_config, running
+from gateway.app.configuration import load_config
+from gateway.app.running import running
 from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import reload_requested, stop_requested
 from gateway.config import Loaded

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import load_config
+from gateway.app.configuration import load_config
 from gateway.cli.failing import failing_clearly
 from gateway.core.shadow import Place, Shadow
 from gateway.core.shadow import shadow as replayed

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import open_books
+from gateway.app.reading import open_books
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show

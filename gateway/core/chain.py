@@ -13,6 +13,8 @@ from hashlib import sha256
 Value = str | int | None
 VERSION = 1
 FAULTS_MAX = 100
+# What a root is signed as, so that no other signature passes for one.
+ROOT = "ledger-root"
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 

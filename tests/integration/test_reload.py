@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.app import load_config, running
+from gateway.app.configuration import load_config
+from gateway.app.running import running
 from gateway.telemetry.request_log import RequestLog
 from tests.integration.programs import CONFIG, STOREFRONT_KEY, House, control, start
 from tests.integration.reloads import Site, replaced

@@ -1,0 +1,73 @@
+"""The concrete adapters that a configuration chooses, unopened."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from importlib import import_module
+
+import structlog
+
+from gateway.app.clock import now
+from gateway.config import Loaded
+from gateway.config.settings import EvidenceSettings, Settings, SigningSettings, StateSettings
+from gateway.core.chain import ROOT
+from gateway.core.snapshot import ProviderSettings, Snapshot
+from gateway.engine.ready_results import ReadyResults
+from gateway.ports import Probe, SharedState
+from gateway.signing import Signer
+from gateway.stores import MemoryState, RedisState, SqliteEvidence, SqliteLedger, unsigned
+
+_log = structlog.get_logger("gateway")
+
+
+def ledger_of(settings: Settings) -> SqliteLedger:
+    """The ledger for writing, not open yet."""
+    signer = signer_of(settings.signing)
+    sign = unsigned if signer is None else partial(signer.sign, kind=ROOT)
+    return SqliteLedger(settings.ledger.path, settings.ledger.synchronous, now, sign=sign)
+
+
+def signer_of(signing: SigningSettings) -> Signer | None:
+    """``None`` where nothing is signed."""
+    return None if signing.key is None else Signer(signing.key.reveal())
+
+
+@contextmanager
+def evidence_shelf(settings: EvidenceSettings, lost: Callable[[int], None]) -> Iterator[SqliteEvidence]:
+    """For writing, until the block is left; a shelf for no request has no file."""
+    shelf = SqliteEvidence(settings.path, settings.days_max, settings.requests_max, lost=lost, clock=now)
+    if settings.requests_max:
+        shelf.open()
+    try:
+        yield shelf
+    finally:
+        shelf.close()
+
+
+@asynccontextmanager
+async def shared_state(settings: StateSettings) -> AsyncIterator[SharedState]:
+    """Redis where one is configured, so that all replicas count together; otherwise this process counts alone."""
+    if settings.redis_url is None:
+        yield MemoryState(time.monotonic)
+        return
+    redis = RedisState(settings.redis_url.reveal(), settings.timeout_s)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+@asynccontextmanager
+async def official_sdk(settings: ProviderSettings) -> AsyncIterator[Probe]:
+    """The SDK takes half a second and 20 MB to import, and most gateways never walk: it is imported beside the event loop."""
+    module = await asyncio.to_thread(import_module, "gateway.providers.openai_sdk")
+    async with module.OpenAISdk(settings) as probe:
+        yield probe
+
+
+def ready_results(loaded: Loaded, snapshot: Callable[[], Snapshot]) -> ReadyResults:
+    """What walks found, kept beside the configuration's history."""
+    path = loaded.settings.history.folder / "readiness.json"
+    return ReadyResults(path, snapshot, now, lambda text: _log.warning("readiness", problem=text))

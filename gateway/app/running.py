@@ -1,0 +1,173 @@
+"""A running gateway: both planes on their listeners, and all that stands behind them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from starlette.types import ASGIApp
+
+from gateway.app.adapters import evidence_shelf, ledger_of, official_sdk, shared_state, signer_of
+from gateway.app.background import tended
+from gateway.app.clock import now
+from gateway.app.reading import published_keys
+from gateway.app.supervision import Supervision, supervise
+from gateway.config import Loaded
+from gateway.config.current import Current
+from gateway.config.history import History
+from gateway.config.reload import ITSELF, Reloader
+from gateway.config.settings import Settings
+from gateway.config.watch import Watch
+from gateway.core.decision import decision_of
+from gateway.engine.accounting import Accounting
+from gateway.engine.admission import Admission
+from gateway.engine.app_limits import AppLimiter
+from gateway.engine.dispatch import Dispatcher
+from gateway.engine.evidence import EvidenceKeeping
+from gateway.engine.readiness import Readiness, Walker
+from gateway.engine.receipts import Receipts
+from gateway.engine.trail import Keep
+from gateway.listener import listening
+from gateway.ports import Provider
+from gateway.providers.openai_wire import OpenAIWire
+from gateway.server.admin import Operations
+from gateway.server.images import image_endpoints
+from gateway.server.planes import admin_plane, data_plane
+from gateway.server.text_endpoints import text_endpoints
+from gateway.stores import AuditLog
+from gateway.telemetry.decision_log import DecisionLog
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.request_log import RequestLog
+
+_log = structlog.get_logger("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running gateway listens, with the ports it really got."""
+
+    data_plane: str
+    admin_plane: str
+
+
+@asynccontextmanager
+async def running(
+    loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded], reload_requested: asyncio.Event | None = None
+) -> AsyncIterator[Addresses]:
+    """Serve both planes until the block is left; then no new connection is taken and the requests in flight finish.
+
+    ``load`` reads the configuration anew whenever its files change or ``reload_requested`` is set. Raises before a port
+    answers: ``LedgerUnavailable``, ``HistoryUnusable``, ``AuditUnavailable``, ``OverridesUnavailable``, ``PortUnavailable``.
+    """
+    settings, current = loaded.settings, Current(loaded.snapshot)
+    async with AsyncExitStack() as stack:
+        stack.callback(request_log.flush)
+        ledger = ledger_of(settings)
+        orphans = ledger.open()
+        stack.callback(ledger.close)
+        wire = await stack.enter_async_context(OpenAIWire())
+        admission = Admission(settings.server.in_flight_requests_max, settings.server.in_flight_bytes_max)
+        metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, loaded.snapshot.revision)
+        metrics.watch_ledger(lambda: ledger.failing)
+        state = await stack.enter_async_context(shared_state(settings.state))
+        routes = supervise(loaded, current, state, metrics)
+        decisions = DecisionLog(settings.decisions.path, settings.decisions.kept_max)
+        stack.callback(decisions.flush)
+        shelf = stack.enter_context(evidence_shelf(settings.evidence, metrics.evidence_lost.inc))
+        evidence = EvidenceKeeping(Keep(settings.evidence.keep) if settings.evidence.requests_max else Keep.NOTHING, shelf)
+        accounting = Accounting(ledger, now)
+        dispatcher = _dispatcher(settings, wire, accounting, routes=routes, evidence=evidence, decisions=decisions)
+        limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
+        images = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=limiter, clock=now)
+        data = data_plane(
+            current,
+            {**images, **text_endpoints(settings.server, current, admission)},
+            metrics,
+            request_log,
+            ledger,
+            verdicts=routes.ready.verdicts,
+            evidence=evidence,
+            keys=published_keys(settings.signing),
+        )
+        operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics)
+        admin = admin_plane(metrics, operations, shelf, routes.observed.readings)
+        addresses = await _listening(stack, settings, data, admin)
+        for warning in (*loaded.warnings, *loaded.lapsed):
+            _log.warning("config", problem=str(warning))
+        _log.info(
+            "ready",
+            data_plane=addresses.data_plane,
+            admin_plane=addresses.admin_plane,
+            config_revision=loaded.snapshot.revision,
+            orphans=orphans,
+        )
+        reloads = _reloads(operations.reloader, reload_requested)
+        await stack.enter_async_context(tended(*reloads, routes.deadlines.tell_daily()))
+        yield addresses
+
+
+def _dispatcher(
+    settings: Settings,
+    wire: Provider,
+    accounting: Accounting,
+    *,
+    routes: Supervision,
+    evidence: EvidenceKeeping,
+    decisions: DecisionLog,
+) -> Dispatcher:
+    return Dispatcher(
+        {"openai": wire},
+        accounting,
+        routes.conditions,
+        heartbeat_s=settings.server.heartbeat_s,
+        decided=lambda call, known, found: decisions.note(
+            decision_of(call.request, call.app, call.snapshot.revision, known, found)
+        ),
+        trails=evidence.begin,
+        receipts=Receipts(signer_of(settings.signing), now),
+    )
+
+
+def _operations(
+    loaded: Loaded,
+    current: Current,
+    load: Callable[[], Loaded],
+    routes: Supervision,
+    *,
+    accounting: Accounting,
+    metrics: Metrics,
+) -> Operations:
+    def applied(old: Loaded, new: Loaded) -> None:
+        routes.follow(old, new)
+        metrics.expect(new.snapshot.routes.values())
+
+    history = loaded.settings.history
+    audit = AuditLog(history.folder / "audit.jsonl")
+    reloader = Reloader(
+        loaded,
+        current,
+        load=load,
+        history=History(history.folder, history.revisions_max),
+        audit=audit,
+        applied=applied,
+        metrics=metrics.config,
+        clock=now,
+    )
+    reloader.record_start()
+    readiness = Readiness(Walker(official_sdk, accounting, now), routes.ready)
+    return Operations(reloader, routes.overrides, routes.conditions.holds, routes.health, readiness, audit, now)
+
+
+async def _listening(stack: AsyncExitStack, settings: Settings, data: ASGIApp, admin: ASGIApp) -> Addresses:
+    """The admin plane first: it is the last to go, and tells of a data plane that cannot listen."""
+    server = settings.server
+    admin_url = await stack.enter_async_context(listening(admin, settings.admin.host, settings.admin.port, grace_s=1))
+    data_url = await stack.enter_async_context(listening(data, server.host, server.port, grace_s=server.shutdown_grace_s))
+    return Addresses(data_url, admin_url)
+
+
+def _reloads(reloader: Reloader, requested: asyncio.Event | None) -> Iterator[Coroutine[None, None, None]]:
+    yield Watch(reloader.looked_at, lambda: reloader.reload(ITSELF, "the files were edited")).run()
+    if requested is not None:
+        yield reloader.reload_on(requested, "SIGHUP")

@@ -1,0 +1,26 @@
+"""Readiness walks without a running gateway."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.app.adapters import ledger_of, official_sdk, ready_results
+from gateway.app.clock import now
+from gateway.config import Loaded
+from gateway.engine.accounting import Accounting
+from gateway.engine.readiness import Readiness, Walker
+
+
+@asynccontextmanager
+async def walking(loaded: Loaded, *, spending: bool) -> AsyncIterator[Readiness]:
+    """With ``spending``, the ledger is this block's alone.
+
+    Raises ``LedgerUnavailable`` where a gateway writes to it: then the walk must be that gateway's.
+    """
+    ledger = ledger_of(loaded.settings)
+    if spending:
+        ledger.open()
+    try:
+        yield Readiness(Walker(official_sdk, Accounting(ledger, now), now), ready_results(loaded, lambda: loaded.snapshot))
+    finally:
+        if spending:
+            ledger.close()
