@@ -8,8 +8,9 @@ from typing import Protocol
 
 from gateway.core.diagnosis import Stage
 from gateway.core.evidence import Evidence
+from gateway.core.idempotency import Claimed
 from gateway.core.images import ImageRequest
-from gateway.core.ledger import Entry
+from gateway.core.ledger import Entry, Saving
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.spend import SpendQuery, SpendRow
 
@@ -166,6 +167,42 @@ class SharedState(Protocol):
 
     async def leave(self, subject: str, member: str) -> None:
         """Give the place back; without effect where there is none."""
+        ...
+
+
+class ClaimsShelf(Protocol):
+    """Where replicas agree which requests are the same. Every method may raise ``StateUnavailable``.
+
+    ``replica`` names this process: what it claims counts as lost once it is gone.
+    """
+
+    @property
+    def replica(self) -> str:
+        """Unique among all processes, ever."""
+        ...
+
+    async def read(self, name: str) -> Claimed:
+        """What stands under the name; empty where nothing does."""
+        ...
+
+    async def swap(self, name: str, old: Claimed, new: Claimed, lifetime_s: int) -> Claimed | None:
+        """Put ``new`` in the place of ``old`` for so long and return ``None``; or return what stands there instead of ``old``."""
+        ...
+
+    async def alive(self, replica: str) -> bool:
+        """Whether that process still runs, as far as anybody can know."""
+        ...
+
+
+class Savings(Protocol):
+    """What repeated requests did not cost, in the ledger's own table."""
+
+    async def saved(self, saving: Saving) -> None:
+        """Durable on return, once a request id; raises ``LedgerUnavailable``."""
+        ...
+
+    async def saving(self, request_id: str) -> Saving | None:
+        """What that request saved; ``None`` where it saved nothing. Raises ``LedgerUnavailable``."""
         ...
 
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from gateway.app.adapters import evidence_shelf, ledger_of, official_sdk, shared_state, signer_of
 from gateway.app.background import tended
 from gateway.app.clock import now
+from gateway.app.protection import protection
 from gateway.app.reading import published_keys
 from gateway.app.supervision import Supervision, supervise
 from gateway.config import Loaded
@@ -34,6 +35,7 @@ from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
 from gateway.server.planes import admin_plane, data_plane
+from gateway.server.requests import requests_router
 from gateway.server.text_endpoints import text_endpoints
 from gateway.stores import AuditLog
 from gateway.telemetry.decision_log import DecisionLog
@@ -79,7 +81,8 @@ async def running(
         accounting = Accounting(ledger, now)
         dispatcher = _dispatcher(settings, wire, accounting, routes=routes, evidence=evidence, decisions=decisions)
         limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
-        images = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=limiter, clock=now)
+        once, pick_up = await stack.enter_async_context(protection(loaded, state, metrics))
+        images = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=limiter, clock=now, once=once)
         data = data_plane(
             current,
             {**images, **text_endpoints(settings.server, current, admission)},
@@ -89,6 +92,7 @@ async def running(
             verdicts=routes.ready.verdicts,
             evidence=evidence,
             keys=published_keys(settings.signing),
+            routers=[requests_router(current, pick_up)],
         )
         operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics)
         admin = admin_plane(metrics, operations, shelf, routes.observed.readings)

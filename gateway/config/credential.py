@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path as FilePath
 
 from gateway.config.node import Node, entries
-from gateway.config.problem import Position, Problem
+from gateway.config.problem import Path, Position, Problem
 from gateway.core.secret import Secret
-from gateway.signing import NoSigningKey, Signer
 
 KEY_BYTES_MAX = 64 * 1024
 _KEY = re.compile(r"[!-~]+")
@@ -23,78 +22,70 @@ class _Unusable(Exception):
 def read_credentials(root: Node, environment: Mapping[str, str]) -> tuple[dict[str, Secret], tuple[Problem, ...]]:
     """The key of each provider whose key can be had, and a problem for each other. Faulty forms are the schema's to report."""
     found: dict[str, Secret] = {}
-    problems = []
+    problems: list[Problem] = []
     for name, member in entries(root, "providers"):
         credential = member.node.member("credential")
-        if credential is None or len(credential.members()) != 1:
-            continue
-        for kind in credential.members():
-            node = credential.member(kind)
-            written = node.text() if node is not None else None
-            if node is None or written is None or kind not in ("env", "file"):
-                continue
-            try:
-                found[name] = _from_environment(node, environment) if kind == "env" else _from_file(written, node.at)
-            except _Unusable as error:
-                problems.append(node.at.problem(("providers", name, "credential", kind), error.what, error.fix))
+        secret, unusable = read_secret(credential, ("providers", name, "credential"), environment)
+        problems += unusable
+        if secret is not None:
+            found[name] = secret
     return found, tuple(problems)
 
 
-def read_signing_key(root: Node, environment: Mapping[str, str]) -> tuple[Secret | None, tuple[Problem, ...]]:
-    """The private key that signs, ``None`` where none is configured or it cannot be had: then there is a problem."""
-    signing = root.member("signing")
-    key = None if signing is None else signing.member("key")
-    for kind in ("env", "file") if key is not None else ():
-        node = key.member(kind) if key is not None else None
-        if node is None or (written := node.text()) is None:
-            continue
-        path = ("signing", "key", kind)
-        try:
-            secret = _from_environment(node, environment) if kind == "env" else _from_file(written, node.at)
-            Signer(secret.reveal())
-        except _Unusable as error:
-            return None, (node.at.problem(path, error.what, error.fix),)
-        except NoSigningKey as error:
-            return None, (node.at.problem(path, str(error), "Make one with 'gateway ledger key'."),)
-        return secret, ()
-    return None, ()
+def read_secret(
+    credential: Node | None, path: Path, environment: Mapping[str, str], whose: str = "the provider's key"
+) -> tuple[Secret | None, tuple[Problem, ...]]:
+    """The secret that ``credential``, which stands at ``path``, leads to; or why none. ``whose`` is what people call it."""
+    if credential is None or len(credential.members()) != 1:
+        return None, ()
+    [(kind, member)] = credential.members().items()
+    written = member.node.text()
+    if written is None or kind not in ("env", "file"):
+        return None, ()
+    try:
+        found = (
+            _from_environment(member.node, environment, whose) if kind == "env" else _from_file(written, member.node.at, whose)
+        )
+    except _Unusable as error:
+        return None, (member.node.at.problem((*path, kind), error.what, error.fix),)
+    return found, ()
 
 
-def key_files(root: Node) -> tuple[Path, ...]:
+def key_files(root: Node) -> tuple[FilePath, ...]:
     """The files that the providers' keys are read from, whether or not they can be."""
-    nodes = (_file_node(member.node) for _, member in entries(root, "providers"))
-    return tuple(Path(node.at.file).parent / (node.text() or "") for node in nodes if node is not None and node.text())
+    owners = (member.node for _, member in entries(root, "providers"))
+    nodes = (_file_node(owner.member("credential")) for owner in owners)
+    return tuple(FilePath(node.at.file).parent / (node.text() or "") for node in nodes if node is not None and node.text())
 
 
-def _file_node(provider: Node) -> Node | None:
-    credential = provider.member("credential")
+def _file_node(credential: Node | None) -> Node | None:
     return None if credential is None else credential.member("file")
 
 
-def _from_environment(node: Node, environment: Mapping[str, str]) -> Secret:
+def _from_environment(node: Node, environment: Mapping[str, str], whose: str) -> Secret:
     name = node.text() or ""
     if name not in environment:
         # Some will have written the key itself here: only what surely is a name is repeated.
         shown = f"variable {name}" if _CONVENTIONAL.fullmatch(name) and not node.hidden else "variable of this name"
-        raise _Unusable(f"the environment {shown} is not set", "Set it to the provider's key before the gateway starts.")
-    return _secret(environment[name], "this environment variable")
+        raise _Unusable(f"the environment {shown} is not set", f"Set it to {whose} before the gateway starts.")
+    return _secret(environment[name], "this environment variable", whose)
 
 
-def _from_file(name: str, at: Position) -> Secret:
+def _from_file(name: str, at: Position, whose: str) -> Secret:
     try:
-        with (Path(at.file).parent / name).open("rb") as file:
+        with (FilePath(at.file).parent / name).open("rb") as file:
             content = file.read(KEY_BYTES_MAX)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name is not valid"
         fix = f"The path is relative to the folder of {at.file}; the gateway needs permission to read it."
         raise _Unusable(f"the key's file cannot be read: {reason}", fix) from error
-    return _secret(content.decode("utf-8", "replace"), "the key's file")
+    return _secret(content.decode("utf-8", "replace"), "the key's file", whose)
 
 
-def _secret(text: str, place: str) -> Secret:
+def _secret(text: str, place: str, whose: str) -> Secret:
     key = text.strip()
     if not key:
-        raise _Unusable(f"{place} is empty", "Put the provider's key there.")
+        raise _Unusable(f"{place} is empty", f"Put {whose} there.")
     if not _KEY.fullmatch(key):
-        raise _Unusable(f"{place} holds more than one word of plain letters", "Put only the provider's key there, on one line.")
+        raise _Unusable(f"{place} holds more than one word of plain letters", f"Put only {whose} there, on one line.")
     return Secret(key)

@@ -8,9 +8,10 @@ from pathlib import Path
 from gateway.config.capability_check import check_capabilities
 from gateway.config.caution import cautions
 from gateway.config.complaint import validate
-from gateway.config.credential import key_files, read_credentials, read_signing_key
+from gateway.config.credential import key_files, read_credentials
 from gateway.config.lapse import lapsed
 from gateway.config.node import Node
+from gateway.config.own_secrets import read_own_secrets
 from gateway.config.policy_check import check_policies
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.references import check_references
@@ -44,7 +45,7 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
     tree = read_tree(path, environment)
     written, complaints = validate(tree.root)
     credentials, missing = read_credentials(tree.root, environment)
-    signing_key, unusable = read_signing_key(tree.root, environment)
+    own, unusable = read_own_secrets(tree.root, environment)
     # With a file missing, every name that it defines would look unknown.
     contradictions = _contradictions(tree.root) if tree.complete else ()
     credential_files = key_files(tree.root)
@@ -52,7 +53,7 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
     problems = {*tree.problems, *complaints, *missing, *unusable, *contradictions}
     if problems or written is None:
         raise ConfigInvalid(tuple(sorted(problems)), looked_at)
-    snapshot, settings = build_snapshot(written, credentials), settings_of(written, signing_key)
+    snapshot, settings = build_snapshot(written, credentials), settings_of(written, own)
     warnings = cautions(written, snapshot, tree.root, today)
     over = lapsed(written, tree.root, today)
     return Loaded(snapshot, settings, warnings, looked_at, tree.files, tree.contents, credential_files, over)

@@ -1,13 +1,15 @@
 """What is written: the configuration's shape, bounds and defaults. What runs is ``gateway.core.snapshot``."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from gateway.config.field import BaseUrl, EnvironmentName, Id, Line, Name, Prose, Seconds, mistake
+from gateway.config.field import BaseUrl, Id, Line, Name, Prose, Seconds, mistake
 from gateway.config.schema_app import App
 from gateway.config.schema_catalogue import Capabilities, CatalogueEntry
 from gateway.config.schema_contract import Contract
+from gateway.config.schema_credential import Credential
+from gateway.config.schema_idempotency import Idempotency, Results
 from gateway.config.schema_model import Model
 from gateway.config.schema_price import PriceList
 from gateway.config.written import Written
@@ -122,21 +124,6 @@ class Logging(Written):
     """The least severe line that is written."""
 
 
-class Credential(Written):
-    """Where the provider's key is found: exactly one of the two. The key itself never stands in the configuration."""
-
-    env: EnvironmentName | None = None
-    """Name of the environment variable that holds it."""
-    file: Prose | None = None
-    """File that holds it, relative to this file's folder."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            raise mistake("needs exactly one of env and file", "Write env: NAME or file: PATH.")
-        return self
-
-
 class Signing(Written):
     """With what is signed: the roots of the ledger's days."""
 
@@ -219,6 +206,10 @@ class Configuration(Written):
     """Of which requests evidence is kept, and for how long."""
     signing: Signing = Signing()
     """With what is signed."""
+    idempotency: Idempotency = Idempotency()
+    """For how long requests are remembered, so that the same one is not paid twice."""
+    results: Results = Results()
+    """Where answers are kept for a while, so that they can be given again."""
     logging: Logging = Logging()
     """What is logged."""
     catalogue: dict[Name, CatalogueEntry] = Field(default_factory=dict)

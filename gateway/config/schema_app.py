@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from gateway.config.field import KEY_FIX, Digest, Id, Line, TagKey, mistake
 from gateway.config.written import Written
 from gateway.core.contract import OnUnavailable
+from gateway.core.idempotency import Duplicates
 from gateway.core.snapshot import OnDisconnect
 
 Region = Line
@@ -92,3 +93,7 @@ class App(Written):
     """Whether each delivery comes with a signed receipt, with the hashes of its images; it needs signing.key."""
     data_policy: DataPolicy = DataPolicy()
     """What it demands of a contract before its prompts and images go there."""
+    duplicates: Annotated[Duplicates, Field(strict=False)] = Duplicates.RETRIES
+    """Which requests without an Idempotency-Key are not paid twice: 'retries' of SDKs, all 'identical' ones, or none: 'off'."""
+    results: bool = True
+    """Whether its answers are kept on disk for a while, to be given again; false: a repeated request is refused instead."""

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.config import schema
+from gateway.config.own_secrets import OwnSecrets
 from gateway.core.secret import Secret
+from gateway.relay.result_folder import ResultSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,16 @@ class SigningSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IdempotencySettings:
+    """For how long requests are remembered, and of how many this process does so alone; ``claims`` is its journal."""
+
+    claims: Path
+    keys_s: int
+    window_s: int
+    names_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """``level`` is a logging name in lower case."""
 
@@ -104,10 +116,12 @@ class Settings:
     decisions: DecisionSettings
     evidence: EvidenceSettings
     signing: SigningSettings
+    idempotency: IdempotencySettings
+    results: ResultSettings
     logging: LoggingSettings
 
 
-def settings_of(written: schema.Configuration, signing_key: Secret | None = None) -> Settings:
+def settings_of(written: schema.Configuration, own: OwnSecrets) -> Settings:
     """The settings as they are written, defaults included."""
     beside = Path(written.ledger.path).parent
     folder = beside / "history" if written.history.folder is None else Path(written.history.folder)
@@ -120,6 +134,14 @@ def settings_of(written: schema.Configuration, signing_key: Secret | None = None
         history=HistorySettings(folder, written.history.revisions_max),
         decisions=DecisionSettings(beside / "decisions.jsonl", written.decisions.kept_max),
         evidence=EvidenceSettings(beside / "evidence.sqlite", **dict(written.evidence)),
-        signing=SigningSettings(signing_key, written.signing.former),
+        signing=SigningSettings(own.signing, written.signing.former),
+        idempotency=IdempotencySettings(beside / "claims.jsonl", **dict(written.idempotency)),
+        results=ResultSettings(
+            **dict(written.results)
+            | {
+                "folder": beside / "results" if written.results.folder is None else Path(written.results.folder),
+                "key": own.results,
+            }
+        ),
         logging=LoggingSettings(written.logging.level),
     )

@@ -165,6 +165,8 @@ def _app(id: str, written: schema_app.App) -> App:
         limits=AppLimits(**dict(written.limits)),
         data_policy=policy_of(written.data_policy),
         receipts=written.receipts,
+        duplicates=written.duplicates,
+        keeps_results=written.results,
     )
 
 

@@ -103,7 +103,7 @@ _BILLED = {
 class Refusal(Exception):
     """The gateway's own error: nothing was sent to a provider. Carries the OpenAI error's members and the diagnosis.
 
-    ``retry_after_s`` counts where it is ``retryable``.
+    ``retry_after_s`` counts where it is ``retryable``. ``original_id`` is the earlier request that it is refused for, if any.
     """
 
     def __init__(
@@ -120,9 +120,10 @@ class Refusal(Exception):
         stop_rule: str,
         retryable: bool = False,
         retry_after_s: float = 1.0,
+        original_id: str = "",
     ) -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.original_id = retry_after_s, original_id
         self.status, self.type, self.code, self.param, self.message = status, type, code, param, message
         self.diagnosis = Diagnosis(owner, rule, first_check, stop_rule, Outcome.NOT_SENT, retryable)
 

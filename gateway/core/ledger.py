@@ -105,3 +105,27 @@ _CLOSING = {
 def closing_kind(outcome: Outcome) -> Kind:
     """How an attempt with that outcome is closed."""
     return _CLOSING[outcome]
+
+
+class How(StrEnum):
+    """How a repeated request got its result: it waited for the earlier one, or that one had been answered already."""
+
+    JOIN = "join"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What a request did not cost because it got an earlier one's result. ``cost`` is that one's, ``occurred_at`` is UTC."""
+
+    request_id: str
+    original_id: str
+    how: How
+    occurred_at: datetime
+    app: str
+    team: str
+    cost_centre: str
+    model: str
+    contract: str
+    tags: tuple[tuple[str, str], ...]
+    cost: Cost

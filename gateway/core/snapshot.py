@@ -11,6 +11,7 @@ from gateway.core.capability import Capabilities
 from gateway.core.contract import Contract, OnUnavailable
 from gateway.core.data_policy import DataPolicy
 from gateway.core.diagnosis import Owner
+from gateway.core.idempotency import Duplicates
 from gateway.core.images import Operation
 from gateway.core.pricing import PriceList
 from gateway.core.secret import Secret
@@ -159,7 +160,8 @@ class App:
 
     ``on_disconnect``: what becomes of an attempt whose client has left. ``contracts`` are the ids of those under which it may
     be served, ``None`` for all; ``pins`` names the one route of a model that serves it. ``biller_change``: whether a fallback
-    may change who bills. ``receipts``: its deliveries are signed for.
+    may change who bills. ``receipts``: its deliveries are signed for. ``duplicates``: which requests without a key count as
+    repetitions; ``keeps_results``: whether its answers are kept for a while, to be given again.
     """
 
     id: str
@@ -176,6 +178,8 @@ class App:
     limits: AppLimits = AppLimits()
     data_policy: DataPolicy = field(default_factory=DataPolicy)
     receipts: bool = False
+    duplicates: Duplicates = Duplicates.RETRIES
+    keeps_results: bool = True
 
     def may_use(self, model: str) -> bool:
         """Whether the app's policy allows that model."""

@@ -14,6 +14,8 @@ from gateway.core.pricing import Delivery
 from gateway.core.snapshot import Retirement, Route
 
 NONE = "none"
+REQUEST_ID_HEADER = b"x-gateway-request-id"
+ORIGINAL_ID_HEADER = b"x-gateway-original-request-id"
 ROUTES_KEPT_MAX = 1024
 Header = tuple[bytes, bytes]
 _ROUTE_FACTS = ("contract", "route", "provider", "model", "billing-owner", "limits-owner", "support-owner")
@@ -34,7 +36,8 @@ class Fallback:
 class Tag:
     """``route`` is ``None`` where no contract was reached. ``evidence``: there will be some, for the app to ask for.
 
-    ``cost`` is what is known at the time: the body's member, written last, may know more than the headers did.
+    ``cost`` is what is known at the time: the body's member, written last, may know more than the headers did. ``original_id``
+    is the earlier request that this one repeats.
     """
 
     request_id: str
@@ -45,6 +48,7 @@ class Tag:
     fallback: Fallback | None = None
     evidence: bool = False
     receipt: str = ""
+    original_id: str = ""
 
     def headers(self) -> list[Header]:
         """Every header on every answer, ``none`` where no contract was reached; only a fallback's is absent without one.
@@ -53,7 +57,7 @@ class Tag:
         """
         cost = self.cost or nothing(NONE)
         found = [
-            (b"x-gateway-request-id", self.request_id.encode()),
+            (REQUEST_ID_HEADER, self.request_id.encode()),
             *_route_headers(self.route),
             (b"x-gateway-attempts", b"%d" % self.attempts),
             (b"x-gateway-cost", cost.text.encode()),
@@ -67,6 +71,8 @@ class Tag:
         if self.diagnosis is not None:
             found.append((b"x-gateway-owner", self.diagnosis.owner.encode()))
             found.append((b"x-should-retry", b"true" if self.diagnosis.retryable else b"false"))
+        if self.original_id:
+            found.append((ORIGINAL_ID_HEADER, self.original_id.encode()))
         return found
 
     def member(self, delivery: Delivery | None = None, discrepancies: Sequence[str] = ()) -> dict[str, Any]:
@@ -94,6 +100,8 @@ class Tag:
                 "billed": self.diagnosis.billed.value,
                 "confidence": self.diagnosis.confidence.value,
             }
+        if self.original_id:
+            found["original_request_id"] = self.original_id
         if self.evidence:
             found["evidence"] = evidence_path(self.request_id)
         if self.receipt:

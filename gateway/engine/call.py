@@ -66,7 +66,7 @@ class Progress:
 
     ``attempts`` counts the calls that were made; ``failed`` are the attempts that delivered nothing, in their order, with
     those for which a contract's limit had no room. ``trail`` is what its evidence is made of, once there is a plan or none;
-    ``receipt`` is that of the delivery, where the app wants one.
+    ``receipt`` is that of the delivery, where the app wants one. ``original_id`` is the earlier request that this one repeats.
     """
 
     attempts: int = 0
@@ -80,6 +80,7 @@ class Progress:
     head_sent: bool = False
     trail: Trail | None = None
     receipt: str = ""
+    original_id: str = ""
 
     def tag(self, request_id: str) -> Tag:
         """What is known now."""
@@ -94,6 +95,7 @@ class Progress:
             self.fallback,
             evidence=evidence,
             receipt=self.receipt,
+            original_id=self.original_id,
         )
 
     @property

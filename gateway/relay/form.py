@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from types import MappingProxyType
 
 from python_multipart.exceptions import FormParserError
@@ -63,7 +64,7 @@ class FormField:
 class FormFile:
     """A part that is a file: its bytes are those of the spool from ``start`` to ``end`` (not included).
 
-    ``content_type`` is what the caller declared, ``format`` what the first bytes say: png, jpeg or webp.
+    ``content_type`` is what the caller declared, ``format`` what the first bytes say: png, jpeg or webp. ``sha256`` is theirs.
     """
 
     name: str
@@ -72,6 +73,7 @@ class FormFile:
     start: int
     end: int
     format: str
+    sha256: str = ""
 
     @property
     def head(self) -> PartHead:
@@ -96,6 +98,14 @@ class Form:
         self.files = tuple(part for part in parts if isinstance(part, FormFile))
         self.references = len(self.files)
         self.members = frozenset(part.head.name.partition("[")[0] for part in parts)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same fields and files, whatever the boundary, the files' names and the order of different parts."""
+        parts = [
+            (it.head.name, it.sha256 if isinstance(it, FormFile) else it.value, isinstance(it, FormFile)) for it in self._parts
+        ]
+        return sha256(repr(sorted(parts, key=lambda part: part[0])).encode()).hexdigest()
 
     def for_upstream(self, model: str) -> SpooledContent:
         """The form with the upstream's name of the model in the place of the caller's; any number of times."""
@@ -185,7 +195,7 @@ class FormReader:
         self._head = PartHead("")
         self._data = bytearray()  # of a field all, of a file the first bytes
         self._start = self._position
-        self._format = ""
+        self._format, self._digest = "", sha256()
 
     def _read_header_name(self, data: bytes, start: int, end: int) -> None:
         self._count_head(end - start)
@@ -231,7 +241,8 @@ class FormReader:
             raise shape_refusal("invalid_image_file", message, param=head.name)
         if not self._format:
             self._find_format()
-        self._parts.append(FormFile(head.name, head.filename, head.content_type, self._start, self._position, self._format))
+        span, digest = (self._start, self._position), self._digest.hexdigest()
+        self._parts.append(FormFile(head.name, head.filename, head.content_type, *span, self._format, digest))
 
     def _end_form(self) -> None:
         self._complete = True
@@ -254,7 +265,9 @@ class FormReader:
         if size > bytes_max:
             message = f"{self._label()} exceeds the limit of {bytes_max} bytes ({size} bytes read so far). Send a smaller file."
             raise shape_refusal("file_too_large", message, param=name, status=413)
-        self._to_spool.append(memoryview(data)[start:end])
+        piece = memoryview(data)[start:end]
+        self._digest.update(piece)
+        self._to_spool.append(piece)
         if not self._format:
             self._data += data[start : min(end, start + FIRST_BYTES - len(self._data))]
             if len(self._data) == FIRST_BYTES:

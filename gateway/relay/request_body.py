@@ -1,5 +1,6 @@
 """The caller's JSON body: read for the members the gateway needs, sent on with only ``model`` changed."""
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -33,11 +34,17 @@ class RequestBody:
             }
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise MalformedBody(str(error)) from error
-        self.members = frozenset(name for name, value in self._members.items() if value != b"null")
+        self.members = frozenset(name for name, value in self._members.items() if bytes(value) != b"null")
 
     def for_upstream(self, model: str) -> bytes:
         """The body with the upstream's name of the model in the place of the caller's."""
         return msgspec.json.encode(self._members | {"model": msgspec.Raw(msgspec.json.encode(model))})
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same members and values, however they are written; a member that is ``null`` is as good as absent."""
+        content = {name: msgspec.json.decode(self._members[name]) for name in self.members}
+        return sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
     def close(self) -> None:
         """It keeps nothing outside of memory."""

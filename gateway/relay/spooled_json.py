@@ -1,5 +1,6 @@
 """A JSON body too large for memory: read once as a stream, replayed with only its ``model`` changed."""
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -18,13 +19,14 @@ ENVELOPE_BYTES_MAX = (REFERENCES_MAX + 4) * STRING_BYTES_KEPT
 class SpooledJson:
     """``fields`` are the members that the gateway understands, ``members`` the names of all that are not ``null``.
 
-    ``references`` counts the images that came along.
+    ``references`` counts the images that came along. ``fingerprint`` is the same for the same bytes: it is never in memory as
+    a whole, and an SDK's retry sends it as it was.
     """
 
     form = False
 
-    def __init__(self, spool: Spool, envelope: dict[str, Any], references: int, model: tuple[int, int]) -> None:
-        self._spool, self.references, self._model = spool, references, model
+    def __init__(self, spool: Spool, envelope: dict[str, Any], references: int, model: tuple[int, int], fingerprint: str) -> None:
+        self._spool, self.references, self._model, self.fingerprint = spool, references, model, fingerprint
         self.fields = {name: envelope[name] for name in UNDERSTOOD if name in envelope}
         self.members = frozenset(name for name, value in envelope.items() if value is not None)
 
@@ -42,6 +44,7 @@ class SpooledJsonReader:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
+        self._digest = sha256()
         self._scanner = EnvelopeScanner(string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX)
 
     async def feed(self, chunk: bytes) -> None:
@@ -50,6 +53,7 @@ class SpooledJsonReader:
             self._scanner.feed(chunk)
         except MalformedAnswer as error:
             raise MalformedBody(str(error)) from error
+        self._digest.update(chunk)
         await self._spool.write(chunk)
 
     async def finish(self) -> SpooledJson:
@@ -61,7 +65,8 @@ class SpooledJsonReader:
         if repeated := self._scanner.repeated & {*UNDERSTOOD, "images"}:
             raise MalformedBody(f"the member {sorted(repeated)[0]!r} stands in it twice")
         await self._spool.finish()
-        return SpooledJson(self._spool, members, _references(members), self._scanner.spans.get("model", (0, 0)))
+        model = self._scanner.spans.get("model", (0, 0))
+        return SpooledJson(self._spool, members, _references(members), model, self._digest.hexdigest())
 
 
 def _references(members: dict[str, Any]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Protocol
 
 import structlog
@@ -13,11 +14,14 @@ from gateway.config.current import Current
 from gateway.config.settings import ServerSettings
 from gateway.core.diagnosis import Refusal
 from gateway.core.free_tags import HEADER, parse_tags
-from gateway.core.images import Operation, parse
+from gateway.core.idempotency_refusal import valid_key
+from gateway.core.images import ImageRequest, Operation, parse
 from gateway.engine.admission import Admission, Lease
 from gateway.engine.app_limits import AppLimiter
-from gateway.engine.call import Body, Call
+from gateway.engine.call import Body, Call, Client, Failure
+from gateway.engine.claiming import Presented
 from gateway.engine.dispatch import Dispatcher
+from gateway.engine.idempotency import Once
 from gateway.ports import LedgerUnavailable
 from gateway.server.auth import authenticate
 from gateway.server.bodies import BodyLimits, JsonReader
@@ -34,6 +38,9 @@ OPERATIONS = {
 }
 # The one contract (its id) that the caller accepts.
 CONTRACT_HEADER = "x-gateway-require-contract"
+KEY_HEADER = "idempotency-key"
+# Which try of one call it is, from 0, as all official SDKs say (openai-python 3.54 and openai-node 7.57, 2026-11-23).
+RETRY_HEADER = "x-stainless-retry-count"
 _log = structlog.get_logger("gateway.ledger")
 
 
@@ -60,6 +67,11 @@ class Submission(Body, Protocol):
         """Whether it is a multipart form."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for requests that ask for the same."""
+        ...
+
     def close(self) -> None:
         """Let go of what it keeps outside of memory."""
         ...
@@ -82,10 +94,12 @@ class ImageEndpoint:
         limiter: AppLimiter,
         clock: Callable[[], datetime],
         stall_s_max: float,
+        once: Once | None,
     ) -> None:
         self._path, self._operation, self._read = path, OPERATIONS[path], read
         self._dispatcher, self._current, self._clock = dispatcher, current, clock
         self._admission, self._limiter, self._stall_s_max = admission, limiter, stall_s_max
+        self._once = once
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its head to the last byte of its answer."""
@@ -93,9 +107,15 @@ class ImageEndpoint:
         record.path = self._path
         try:
             async with AsyncExitStack() as held:
-                call = await self._call(scope, receive, record, held)
+                call, presented = await self._call(scope, receive, record, held)
                 client = AsgiClient(scope, receive, send, self._stall_s_max)
-                failure = await self._dispatcher.serve(call, client, record.progress)
+
+                async def run(client: Client) -> Failure | None:
+                    await self._within_limits(call, record)
+                    return await self._dispatcher.serve(call, client, record.progress)
+
+                once = self._once
+                failure = await (run(client) if once is None else once.serve(call, presented, client, record.progress, run))
         except Refusal as refusal:
             failure = failure_of_refusal(refusal)
         except LedgerUnavailable as unavailable:
@@ -106,7 +126,14 @@ class ImageEndpoint:
             if not record.progress.head_sent:
                 await answer(scope, receive, send)
 
-    async def _call(self, scope: Scope, receive: Receive, record: Record, held: AsyncExitStack) -> Call:
+    async def _within_limits(self, call: Call, record: Record) -> None:
+        """Take the request's part of its app's limits; raises ``Refusal``."""
+        ruling = await self._limiter.take(call.app, call.request)
+        record.allowances = ruling.allowances
+        if ruling.refusal is not None:
+            raise ruling.refusal
+
+    async def _call(self, scope: Scope, receive: Receive, record: Record, held: AsyncExitStack) -> tuple[Call, Presented]:
         """What came in; ``held`` gives back its room, its place among the app's jobs, and what it keeps on disk."""
         head, snapshot = head_of(scope), self._current.snapshot
         app = authenticate(head, snapshot)
@@ -119,14 +146,10 @@ class ImageEndpoint:
         request = parse(self._operation, body.fields, body.references, body.members, form=body.form)
         model = snapshot.models.get(request.model)
         record.model = model.name if model else "other"
-        ruling = await self._limiter.take(app, request)
-        record.allowances = ruling.allowances
-        if ruling.refusal is not None:
-            raise ruling.refusal
         if required := head.get(CONTRACT_HEADER):
             request = replace(request, contract=required)
         prompt = body.fields.get("prompt")
-        return Call(
+        call = Call(
             record.request_id,
             self._clock(),
             app,
@@ -136,6 +159,19 @@ class ImageEndpoint:
             tags,
             prompt if isinstance(prompt, str) else "",
         )
+        return call, _presented(head, request, body, lambda: record.left(scope))
+
+
+def _presented(head: Mapping[str, str], request: ImageRequest, body: Submission, left: Callable[[], bool]) -> Presented:
+    """Of two requests with one body, the operation and the contract that is demanded may still differ; raises ``Refusal``."""
+    key, retries = head.get(KEY_HEADER), head.get(RETRY_HEADER, "")
+    text = f"{request.operation}\n{request.contract}\n{body.fingerprint}"
+    return Presented(
+        sha256(text.encode()).hexdigest(),
+        "" if key is None else valid_key(key),
+        int(retries) if retries.isascii() and retries.isdigit() and len(retries) < 10 else 0,
+        left,
+    )
 
 
 def image_endpoints(
@@ -146,8 +182,9 @@ def image_endpoints(
     admission: Admission,
     limiter: AppLimiter,
     clock: Callable[[], datetime],
+    once: Once | None = None,
 ) -> dict[str, ImageEndpoint]:
-    """All operations by path. A generation is small JSON; the others bring images along."""
+    """All operations by path. A generation is small JSON; the others bring images along. Without ``once``, each is run."""
     small = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max))
     large = BodyLimits(settings.upload_bytes_max, settings.upload_wait_s_max)
     spool = SpoolSettings(settings.spool_folder, settings.spool_memory_bytes_max)
@@ -166,6 +203,7 @@ def image_endpoints(
             limiter=limiter,
             clock=clock,
             stall_s_max=settings.client_stall_s_max,
+            once=once,
         )
         for path, operation in OPERATIONS.items()
     }

@@ -1,10 +1,10 @@
 """The two ASGI apps: the data plane for applications, the admin plane for operators, each on a listener of its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,6 +41,7 @@ def data_plane(
     verdicts: Callable[[], Mapping[str, Verdict]] = dict,
     evidence: EvidenceKeeping | None = None,
     keys: Mapping[str, Any] = MappingProxyType({"keys": ()}),
+    routers: Sequence[APIRouter] = (),
 ) -> ASGIApp:
     """What applications call: the Images API (``endpoints`` by path), the models, and health for load balancers."""
     app = _bare_app()
@@ -51,6 +52,8 @@ def data_plane(
     app.include_router(jwks_router(keys))
     if evidence is not None:
         app.include_router(evidence_router(current, evidence.shelf))
+    for router in routers:
+        app.include_router(router)
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Exception, _failed)

@@ -44,6 +44,10 @@ class Record:
     complete: bool = False
     allowances: Sequence[Allowance] = ()
 
+    def left(self, scope: Scope) -> bool:
+        """Whether the client has gone before its answer was complete."""
+        return not self.complete and bool(scope["state"][CONNECTION].left)
+
     def tag(self) -> Tag:
         """What is known of the request now."""
         return self.progress.tag(self.request_id)
@@ -155,6 +159,7 @@ def _line(record: Record, method: str, owner: str, total_s: float) -> dict[str, 
         "contract": progress.route.contract.reference if progress.route else NONE,
         "route": progress.route.id if progress.route else NONE,
         "attempts": progress.attempts,
+        "original_request_id": progress.original_id or None,
         "failed": [_failed(route, diagnosis) for route, diagnosis in progress.failed],
         "images": progress.images,
         "discrepancies": [str(found) for found in progress.discrepancies],

@@ -2,21 +2,28 @@
 
 from gateway.stores.audit_log import AuditLog
 from gateway.stores.books_sqlite import SqliteBooks
+from gateway.stores.claims_memory import MemoryClaims, remembered_claims
+from gateway.stores.claims_redis import RedisClaims
 from gateway.stores.evidence_sqlite import EvidenceFile, SqliteEvidence
 from gateway.stores.ledger_chain import unsigned
 from gateway.stores.ledger_sqlite import SqliteLedger
 from gateway.stores.ledger_verify import verify_ledger
+from gateway.stores.savings_sqlite import SqliteSavings
 from gateway.stores.state_memory import MemoryState
 from gateway.stores.state_redis import RedisState
 
 __all__ = [
     "AuditLog",
     "EvidenceFile",
+    "MemoryClaims",
     "MemoryState",
+    "RedisClaims",
     "RedisState",
     "SqliteBooks",
     "SqliteEvidence",
     "SqliteLedger",
+    "SqliteSavings",
+    "remembered_claims",
     "unsigned",
     "verify_ledger",
 ]

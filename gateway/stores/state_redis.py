@@ -25,6 +25,7 @@ LEFT_UNHEARD_MAX = 1_000
 _LUA = files("gateway.stores").joinpath("lua")
 _TAKE = _LUA.joinpath("take.lua").read_text(encoding="utf-8")
 _ENTER = _LUA.joinpath("enter.lua").read_text(encoding="utf-8")
+_SWAP = _LUA.joinpath("swap.lua").read_text(encoding="utf-8")
 # What Redis calls its own troubles; in Redis 6 they stand amid the text of a script's error.
 _CODE = re.compile(r"\b(OOM|READONLY|LOADING|BUSY|MISCONF|MASTERDOWN|CLUSTERDOWN|NOAUTH|WRONGPASS|NOPERM|WRONGTYPE)\b")
 
@@ -46,6 +47,7 @@ class RedisState:
         self._redis = _client(url)
         self._take = self._redis.register_script(_TAKE)
         self._enter = self._redis.register_script(_ENTER)
+        self._swap = self._redis.register_script(_SWAP)
         self._timeout_s = timeout_s
         self._connections = asyncio.Semaphore(CONNECTIONS_MAX)
         self._circuit = Circuit()
@@ -56,7 +58,7 @@ class RedisState:
         """Take all charges of a subject, or none; raises ``StateUnavailable``."""
 
         async def taken() -> Grant:
-            keys = [f"{_prefix(subject)}:taken:{_escaped(charge.name)}" for charge in charges]
+            keys = [f"{_prefix(subject)}:taken:{escaped(charge.name)}" for charge in charges]
             wishes = [(charge.limit, max(_us(charge.period_s), 1), charge.cost) for charge in charges]
             return _grant(await self._take(keys, list(chain.from_iterable(wishes))))
 
@@ -70,9 +72,9 @@ class RedisState:
 
         async def entered() -> bool:
             left = [name for of, name in self._left_unheard if of == subject and name != member]
-            names = [_escaped(name) for name in left]
+            names = [escaped(name) for name in left]
             try:
-                answer = await self._enter([_members(subject)], [_escaped(member), members_max, _us(lease_s), *names])
+                answer = await self._enter([_members(subject)], [escaped(member), members_max, _us(lease_s), *names])
             except BaseException:
                 self._remember_left(subject, member)
                 raise
@@ -85,11 +87,36 @@ class RedisState:
         """Give the place back; raises ``StateUnavailable``, and then whoever enters next gives it back."""
 
         async def left() -> None:
-            await self._redis.zrem(_members(subject), _escaped(member))
+            await self._redis.zrem(_members(subject), escaped(member))
 
         self._remember_left(subject, member)
         await self._asked(left)
         self._forget_left(subject, (member,))
+
+    async def text(self, key: str) -> str:
+        """What stands there, empty where nothing does; raises ``StateUnavailable``."""
+
+        async def got() -> str:
+            return str(await self._redis.get(key) or "")
+
+        return await self._asked(got)
+
+    async def keep(self, key: str, text: str, lifetime_ms: int) -> None:
+        """Put a text there for so long; raises ``StateUnavailable``."""
+
+        async def kept() -> None:
+            await self._redis.set(key, text, px=lifetime_ms)
+
+        await self._asked(kept)
+
+    async def swap(self, key: str, old: str, new: str, lifetime_ms: int) -> str | None:
+        """Put ``new`` in the place of ``old`` and return ``None``, or what stands there instead; raises ``StateUnavailable``."""
+
+        async def swapped() -> str | None:
+            found = await self._swap([key], [old, new, lifetime_ms])
+            return None if found is None else str(found)
+
+        return await self._asked(swapped)
 
     async def aclose(self) -> None:
         """Close all connections, within the timeout."""
@@ -183,10 +210,10 @@ def _members(subject: str) -> str:
 
 def _prefix(subject: str) -> str:
     """With the subject as the hash tag of a cluster."""
-    return f"igw:{{{_escaped(subject)}}}"
+    return f"igw:{{{escaped(subject)}}}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Whatever the text, without braces, so that it cannot end a hash tag."""
     return quote(text, safe=":/", errors="surrogatepass")
 

@@ -83,6 +83,9 @@ class Metrics:
             registry=registry,
         )
         self.evidence_lost = Counter("gateway_evidence_lost", "Requests whose evidence could not be kept.", registry=registry)
+        self.saved = Counter(
+            "gateway_saved", "Requests that got an earlier one's result and cost nothing.", ("how", "app"), registry=registry
+        )
         held = Gauge("gateway_bytes_in_flight", "Bytes of the request bodies that are held now.", registry=registry)
         held.set_function(bytes_in_flight)
         lag = Gauge("gateway_ledger_lag_seconds", "Age of the oldest ledger entry that waits to be written.", registry=registry)
@@ -133,6 +136,10 @@ class Metrics:
     def app_limited(self, app: str, limit: str) -> None:
         """An app's own limit refused a request."""
         self.of(self.limited, app, limit).inc()
+
+    def spared(self, how: str, app: str) -> None:
+        """A request joined an earlier one, or got its answer again."""
+        self.of(self.saved, how, app).inc()
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

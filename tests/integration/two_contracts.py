@@ -116,6 +116,10 @@ class Place:
         finally:
             program.stop()
 
+    def restart(self, house: House) -> Program:
+        """Start the gateway of that house once more, over what it has left behind."""
+        return start("serve", log=self.folder / "again.log", environment=house.environment)
+
     def served(self) -> tuple[int, int]:
         """Requests that each of the two has had."""
         return control(self.openai.url, "stats")["requests"], control(self.atlas.url, "stats")["requests"]

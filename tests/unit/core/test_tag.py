@@ -124,3 +124,11 @@ def test_the_member_says_where_the_evidence_is_only_where_there_is_some() -> Non
     """A path on the same host, for the app's own key."""
     assert "evidence" not in Tag("gw_1", 1, ROUTE, COST).member()
     assert Tag("gw_1", 1, ROUTE, COST, evidence=True).member()["evidence"] == "/v1/gateway/requests/gw_1/evidence"
+
+
+def test_a_repeated_request_names_the_one_it_repeats() -> None:
+    """In a header and in the member; any other says nothing of it."""
+    tag = Tag("gw_2", original_id="gw_1")
+    assert dict(tag.headers())[b"x-gateway-original-request-id"] == b"gw_1"
+    assert tag.member()["original_request_id"] == "gw_1"
+    assert b"x-gateway-original-request-id" not in dict(Tag("gw_2").headers())

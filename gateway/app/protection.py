@@ -1,0 +1,49 @@
+"""What keeps a request from being paid twice: claims, kept answers, and their late pick-up."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from gateway.app.clock import now
+from gateway.app.reading import books_of
+from gateway.config import Loaded
+from gateway.config.settings import Settings
+from gateway.engine.claiming import Claiming, Lifetimes
+from gateway.engine.idempotency import Once
+from gateway.engine.pick_up import PickUp
+from gateway.ports import ClaimsShelf, SharedState
+from gateway.relay.result_folder import ResultFolder
+from gateway.stores import RedisClaims, RedisState, SqliteSavings, remembered_claims
+from gateway.telemetry.metrics import Metrics
+
+_log = structlog.get_logger("gateway")
+
+
+@asynccontextmanager
+async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> AsyncIterator[tuple[Once, PickUp]]:
+    """While the gateway runs. Only one that shares no state is sure to be alone in its folder of answers."""
+    settings, found = loaded.settings, loaded.settings.idempotency
+    savings = SqliteSavings(settings.ledger.path)
+    folder = ResultFolder(settings.results, lambda text: _log.error("results", problem=text))
+    async with folder.opened(alone=not isinstance(state, RedisState)) as results, _claims(settings, state) as claims:
+        claiming = Claiming(claims, Lifetimes(found.keys_s, found.window_s), now, metrics.state_failed)
+        pick_up = PickUp(claiming.running, results, books_of(loaded), savings)
+        yield Once(claiming, results, savings, clock=now, saved=metrics.spared), pick_up
+
+
+@asynccontextmanager
+async def _claims(settings: Settings, state: SharedState) -> AsyncIterator[ClaimsShelf]:
+    """Where the state is shared, claims are; otherwise this process keeps them, and a journal of them for the next one."""
+    if isinstance(state, RedisState):
+        async with RedisClaims(state).living() as shared:
+            yield shared
+        return
+    found = settings.idempotency
+    with remembered_claims(found.claims, found.names_max, time.time, _tell_claims) as remembered:
+        yield remembered
+
+
+def _tell_claims(what: str) -> None:
+    _log.error("claims", problem=f"Requests of before a restart will not be known, because their journal failed: {what}.")

@@ -1,0 +1,116 @@
+"""The same request is paid once: it is claimed and run, or joins the one in flight, or gets the earlier one's answer again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from gateway.core.diagnosis import Refusal
+from gateway.core.idempotency import End, Replay, Run, Standing, standing_of
+from gateway.core.idempotency_refusal import result_not_kept
+from gateway.core.ledger import How
+from gateway.engine.call import Call, Client, Failure, Progress
+from gateway.engine.claiming import Claiming, Place, Presented, Running
+from gateway.engine.failures import failure_of_departure
+from gateway.engine.recording import RecordingClient
+from gateway.engine.replaying import replay, saving_of
+from gateway.ports import LedgerUnavailable, Savings
+from gateway.relay.result_folder import ResultFolder
+
+RunCall = Callable[[Client], Awaitable[Failure | None]]
+_log = structlog.get_logger("gateway.idempotency")
+
+
+class Once:
+    """Runs a request unless it is the same as an earlier one. ``saved`` is told how a request was spared, and whose it was."""
+
+    def __init__(
+        self,
+        claiming: Claiming,
+        results: ResultFolder,
+        savings: Savings,
+        *,
+        clock: Callable[[], datetime],
+        saved: Callable[[str, str], None],
+    ) -> None:
+        self._claiming, self._results, self._savings = claiming, results, savings
+        self._clock, self._saved = clock, saved
+
+    async def serve(self, call: Call, presented: Presented, client: Client, progress: Progress, run: RunCall) -> Failure | None:
+        """As ``run`` would, or as the earlier request was. Raises ``Refusal`` (422, 409, 503), and whatever ``run`` raises."""
+        place, follows = self._claiming.place(call, presented), ""
+        try:
+            while True:
+                decision = await self._claiming.decided(call, place, follows)
+                if isinstance(decision, Run):
+                    return await self._run(call, place, presented, client, progress, run=run)
+                progress.original_id = decision.request_id
+                if isinstance(decision, Replay):
+                    how = How.JOIN if follows else How.REPLAY
+                    await self._replay(call, decision.request_id, how, client)
+                    return None
+                follows = decision.request_id
+                if await self._left_before_its_end(follows, place, client):
+                    await self._claiming.unfollow(place, follows)
+                    return failure_of_departure()
+        except Refusal as refusal:
+            progress.original_id = refusal.original_id
+            raise
+
+    async def _run(
+        self, call: Call, place: Place | None, presented: Presented, client: Client, progress: Progress, *, run: RunCall
+    ) -> Failure | None:
+        """Run it, keep its answer, and tell at its end what became of it, whatever happens."""
+        running = self._claiming.running[call.request_id] = Running(
+            call.app.id, call.request.model, self._clock(), presented.left
+        )
+        progress.original_id = ""
+        kept = self._results.begin(call.request_id) if call.app.keeps_results else None
+        recording = RecordingClient(client, kept, lambda: self._claiming.nobody_follows(call.request_id, place))
+        standing, retryable = Standing.AMBIGUOUS, False
+        try:
+            failure = await run(recording)
+            standing = standing_of((it.outcome for _, it in progress.failed), answered=failure is None)
+            retryable = failure is not None and failure.diagnosis.retryable
+        except BaseException as error:
+            retryable = error.diagnosis.retryable if isinstance(error, Refusal) else isinstance(error, LedgerUnavailable)
+            standing = Standing.AMBIGUOUS if progress.attempts else Standing.RELEASED
+            raise
+        finally:
+            try:
+                kept_whole = await recording.keep(call, progress) if standing is Standing.FINISHED else await recording.forget()
+                left = presented.left()
+                end = End(standing, self._claiming.now_s(), kept_whole, left, awaited=retryable or left)
+                await self._claiming.tell_end(call.request_id, place, end)
+            finally:
+                del self._claiming.running[call.request_id]
+                running.ended.set()
+        return failure
+
+    async def _replay(self, call: Call, original_id: str, how: How, client: Client) -> None:
+        """Give the earlier answer; nothing is paid and nothing is sent. Raises ``Refusal`` (409) where it is gone."""
+        result = await self._results.find(original_id)
+        if result is None or result.head.app != call.app.id:
+            raise result_not_kept(original_id)
+        try:
+            self._saved(how.value, call.app.id)
+            try:
+                await self._savings.saved(saving_of(call, result.head, original_id, how, self._clock()))
+            except LedgerUnavailable as unavailable:
+                _log.warning("saving", request_id=call.request_id, reason=str(unavailable))
+            await replay(client, result, call.request_id, original_id)
+        finally:
+            result.close()
+
+    async def _left_before_its_end(self, original_id: str, place: Place | None, client: Client) -> bool:
+        """Wait until that request has ended, or until the client leaves: then true."""
+        end = asyncio.ensure_future(self._claiming.ended(original_id, place))
+        gone = asyncio.ensure_future(client.gone())
+        try:
+            await asyncio.wait({end, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return not end.done()
+        finally:
+            for task in (end, gone):
+                task.cancel()
+            await asyncio.wait({end, gone})

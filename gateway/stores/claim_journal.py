@@ -1,0 +1,134 @@
+"""Claims in files, one line a change: what a process has claimed is known to the one that comes after it.
+
+A line is handed to the system before its request goes on, so that it survives the death of the process; the last lines may be
+lost with a loss of power. Names are hashes: no key and no prompt is in it. Lines go to the end of one file; once that is large,
+it is folded into another, in a thread, while new lines go on into a fresh one.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+
+from gateway.core.idempotency import Claim, Claimed
+from gateway.durable import write_beside
+
+FOLDED_AT_BYTES = 4 * 1024 * 1024
+Held = dict[str, tuple[Claimed, float]]
+
+
+class _Line(msgspec.Struct, array_like=True):
+    """What changed under a name: claims that are new or other, and the ids of those that are gone."""
+
+    name: str
+    until_s: float
+    changed: tuple[Claim, ...]
+    gone: tuple[str, ...] = ()
+
+
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(_Line).decode
+
+
+class JournalInUse(Exception):
+    """Another process writes to the journal."""
+
+
+class ClaimJournal:
+    """``failed`` is told once of a disk that refuses lines: requests go on, and claims count until the process ends."""
+
+    def __init__(self, path: Path, clock_s: Callable[[], float], failed: Callable[[OSError], None]) -> None:
+        self._base, self._clock_s, self._failed = path, clock_s, failed
+        self._folding, self._tail = path.with_suffix(".folding.jsonl"), path.with_suffix(".tail.jsonl")
+        self._descriptor = self._lock = -1
+        self._tail_bytes = 0
+        self._folder: Thread | None = None
+
+    def open(self) -> None:
+        """Make it this process's; raises ``OSError``, and ``JournalInUse`` where it is another's."""
+        self._base.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self._base.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise JournalInUse from None
+        _rewrite(self._base, self.held())
+        self._folding.unlink(missing_ok=True)
+        self._tail.unlink(missing_ok=True)
+        self._begin_tail()
+
+    def held(self) -> Held:
+        """What the files say, without what has lapsed."""
+        return _held((self._base, self._folding, self._tail), self._clock_s())
+
+    def note(self, name: str, old: Claimed, new: Claimed, until_s: float) -> None:
+        """Write down what has changed under the name. Never raises."""
+        if self._descriptor < 0:
+            return
+        changed = tuple(claim for claim in new if claim not in old)
+        still = {claim.request_id for claim in new}
+        line = _Line(name, until_s, changed, tuple(it.request_id for it in old if it.request_id not in still))
+        try:
+            self._tail_bytes += os.write(self._descriptor, _encode(line) + b"\n")
+            if self._tail_bytes > FOLDED_AT_BYTES and (self._folder is None or not self._folder.is_alive()):
+                self._fold()
+        except OSError as error:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._failed(error)
+
+    def close(self) -> None:
+        """Let the next one have it; may be called twice."""
+        if self._folder is not None:
+            self._folder.join()
+        for descriptor in (self._descriptor, self._lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._descriptor = self._lock = -1
+
+    def _begin_tail(self) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._descriptor, self._tail_bytes = os.open(self._tail, flags, 0o600), 0
+
+    def _fold(self) -> None:
+        """Reading lines twice does no harm, so that it may end at any point."""
+        if not self._folding.exists():
+            self._tail.rename(self._folding)
+            os.close(self._descriptor)
+            self._begin_tail()
+        self._folder = Thread(target=self._fold_in, name="claim-journal", daemon=True)
+        self._folder.start()
+
+    def _fold_in(self) -> None:
+        try:
+            _rewrite(self._base, _held((self._base, self._folding), self._clock_s()))
+            self._folding.unlink()
+        except OSError as error:
+            self._failed(error)
+
+
+def _held(files: Iterable[Path], now_s: float) -> Held:
+    """A line that was cut off by the end of its process is left out."""
+    found: Held = {}
+    for file in files:
+        if not file.exists():
+            continue
+        with file.open("rb") as lines:
+            for text in lines:
+                try:
+                    line = _decode(text)
+                except msgspec.DecodeError:
+                    continue
+                changed = {claim.request_id: claim for claim in line.changed}
+                before = found.get(line.name, ((), 0.0))[0]
+                kept = [changed.pop(it.request_id, it) for it in before if it.request_id not in line.gone]
+                found[line.name] = ((*kept, *changed.values()), line.until_s)
+    return {name: (claims, until_s) for name, (claims, until_s) in found.items() if claims and until_s > now_s}
+
+
+def _rewrite(path: Path, held: Held) -> None:
+    text = b"".join(_encode(_Line(name, until_s, claims)) + b"\n" for name, (claims, until_s) in held.items())
+    write_beside(path, text, mode=0o600).replace(path)

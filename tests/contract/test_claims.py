@@ -1,0 +1,350 @@
+"""What every shelf of claims promises, and that nothing is paid twice on any of them, whatever happens in whatever order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from gateway.core.diagnosis import Refusal
+from gateway.core.idempotency import (
+    RETRY_AWAITED_S,
+    Asked,
+    Claim,
+    Claimed,
+    Decision,
+    End,
+    Join,
+    Known,
+    Look,
+    Run,
+    Standing,
+    decide,
+    ended,
+    unfollowed,
+)
+from gateway.ports import ClaimsShelf
+from gateway.stores import MemoryClaims, RedisClaims, RedisState, remembered_claims
+from tests.real_redis import real_redis, some_redis
+
+LIFETIME_S = 600
+KEPT_S = 7200
+CLAIM = Claim("gw_1", "body", "replica", 1_000)
+
+
+@asynccontextmanager
+async def in_memory() -> AsyncIterator[ClaimsShelf]:
+    yield MemoryClaims(lambda: 0.0, 1_000)
+
+
+@asynccontextmanager
+async def in_redis(url: str) -> AsyncIterator[ClaimsShelf]:
+    state = RedisState(url, 5.0)
+    try:
+        async with RedisClaims(state).living() as claims:
+            yield claims
+    finally:
+        await state.aclose()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def opened(request: pytest.FixtureRequest) -> Iterator[Callable[[], AbstractAsyncContextManager[ClaimsShelf]]]:
+    if request.param == "memory":
+        yield in_memory
+        return
+    with some_redis() as url:
+        yield lambda: in_redis(url)
+
+
+async def test_of_many_who_swap_at_once_one_succeeds(opened: Callable[[], AbstractAsyncContextManager[ClaimsShelf]]) -> None:
+    """The others are told what stands there, and what is put in place of nothing is there to be read."""
+    async with opened() as shelf:
+        name = f"app:shop/key:{shelf.replica}"
+        claims = [(replace(CLAIM, request_id=f"gw_{number}"),) for number in range(20)]
+        told = await asyncio.gather(*(shelf.swap(name, (), it, KEPT_S) for it in claims))
+        [winner] = [it for it, found in zip(claims, told, strict=True) if found is None]
+        assert all(found in (None, winner) for found in told)
+        assert await shelf.read(name) == winner
+        assert await shelf.swap(name, winner, (), KEPT_S) is None
+        assert await shelf.read(name) == ()
+
+
+async def test_a_claim_is_read_as_it_was_written(opened: Callable[[], AbstractAsyncContextManager[ClaimsShelf]]) -> None:
+    """All of it, whatever letters a name or an id has."""
+    async with opened() as shelf:
+        claim = Claim("gw_ü{}", "f" * 64, shelf.replica, 7, Standing.AMBIGUOUS, kept=True, left=True, followers=("a", "b"))
+        assert await shelf.swap("app:{ü}/key:x", (), (claim, CLAIM), KEPT_S) is None
+        assert await shelf.read("app:{ü}/key:x") == (claim, CLAIM)
+        assert await shelf.alive(shelf.replica)
+        assert not await shelf.alive("somebody else")
+        await shelf.swap("app:{ü}/key:x", (claim, CLAIM), (), KEPT_S)
+
+
+async def test_two_replicas_see_each_other_s_claims_and_deaths() -> None:
+    """In Redis; a replica that has ended is not alive once its sign of life has lapsed."""
+    with real_redis() as redis:
+        async with in_redis(redis.url) as one:
+            state = RedisState(redis.url, 5.0)
+            two = RedisClaims(state, alive_s=0.2)
+            async with two.living():
+                assert await two.swap("name", (), (CLAIM,), KEPT_S) is None
+                assert await one.read("name") == (CLAIM,)
+                assert await one.alive(two.replica)
+            async with asyncio.timeout(10):
+                while await one.alive(two.replica):
+                    await asyncio.sleep(0.02)
+            await state.aclose()
+
+
+async def test_the_journal_outlives_its_process(tmp_path: Path) -> None:
+    """What was claimed and changed is known to the next one, what was dropped is not; two at once cannot have it."""
+    now_s, told = 1_000.0, []
+    path = tmp_path / "claims.jsonl"
+    with remembered_claims(path, 100, lambda: now_s, told.append) as first:
+        with remembered_claims(path, 100, lambda: now_s, told.append) as second:
+            assert await second.read("name") == ()
+        assert told == ["another gateway writes to it"]
+        await first.swap("name", (), (CLAIM,), 100)
+        ended_now = (replace(CLAIM, standing=Standing.FINISHED),)
+        await first.swap("name", (CLAIM,), ended_now, 100)
+        await first.swap("dropped", (), (CLAIM,), 100)
+        await first.swap("dropped", (CLAIM,), (), 100)
+        await first.swap("short", (), (CLAIM,), 10)
+    with path.with_suffix(".tail.jsonl").open("ab") as tail:
+        tail.write(b'["cut off by the end of its pro')
+    now_s += 50
+    with remembered_claims(path, 100, lambda: now_s, told.append) as next_one:
+        assert [await next_one.read(name) for name in ("name", "dropped", "short")] == [ended_now, (), ()]
+        assert not await next_one.alive(CLAIM.replica)
+    assert len(told) == 1
+
+
+async def test_the_journal_is_folded_while_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays small however often a name changes, and nothing of it is lost."""
+    monkeypatch.setattr("gateway.stores.claim_journal.FOLDED_AT_BYTES", 20_000)
+    path = tmp_path / "claims.jsonl"
+    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
+        held: Claimed = ()
+        for number in range(2_000):
+            new = (replace(CLAIM, at_s=number),)
+            assert await shelf.swap("name", held, new, 100) is None
+            held = new
+    assert bytes_in(tmp_path) < 200_000
+    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
+        assert await shelf.read("name") == held
+
+
+def bytes_in(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+async def test_a_journal_that_cannot_be_had_is_told_and_done_without(tmp_path: Path) -> None:
+    """Requests go on; only a restart forgets."""
+    blocked, told = tmp_path / "file", []
+    blocked.write_text("not a folder")
+    with remembered_claims(blocked / "claims.jsonl", 100, lambda: 0.0, told.append) as shelf:
+        await shelf.swap("name", (), (CLAIM,), 100)
+        assert await shelf.read("name") == (CLAIM,)
+    assert len(told) == 1
+
+
+async def test_memory_is_bounded_and_running_requests_stay() -> None:
+    """Beyond the bound the oldest names go, as long as nothing runs under them."""
+    shelf = MemoryClaims(lambda: 0.0, names_max=10)
+    done = (replace(CLAIM, standing=Standing.FINISHED),)
+    await shelf.swap("running", (), (CLAIM,), 100)
+    for number in range(50):
+        await shelf.swap(f"done {number}", (), done, 100)
+    assert await shelf.read("running") == (CLAIM,)
+    assert [await shelf.read(f"done {number}") for number in (0, 49)] == [(), done]
+
+
+@dataclass
+class Sent:
+    """A request that was sent to a provider, as whoever pays it remembers it."""
+
+    request_id: str
+    name: str
+    look: Look
+    body: str
+    replica: str
+    standing: Standing = Standing.RUNNING
+    kept: bool = False
+    awaited: bool = False
+    at_s: int = field(default=0, kw_only=True)
+
+
+class PaidOnce(RuleBasedStateMachine):
+    """Requests of one app over two replicas that die, with keys and without, in any order; the machine keeps its own books."""
+
+    shelves: ClassVar[Callable[[], AbstractAsyncContextManager[ClaimsShelf]]] = in_memory
+    running = Bundle("running")
+
+    @initialize()
+    def begin(self) -> None:
+        """An empty shelf, two replicas, a clock."""
+        self.runner = asyncio.Runner()
+        self.context = type(self).shelves()
+        self.shelf = self.runner.run(self.context.__aenter__())
+        self.salt = self.shelf.replica + str(id(self))
+        self.now_s, self.numbers = 1_000_000, count(1)
+        self.replicas, self.dead = ["one", "two"], set[str]()
+        self.sent: dict[str, Sent] = {}
+
+    def teardown(self) -> None:
+        """The shelf goes, whatever happened."""
+        if hasattr(self, "runner"):
+            self.wait(self.context.__aexit__(None, None, None))
+            self.runner.close()
+
+    def wait(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return self.runner.run(coroutine)
+
+    @rule(
+        target=running,
+        key=st.sampled_from(["k1", "k2", None]),
+        body=st.sampled_from(["a", "b"]),
+        replica=st.integers(0, 1),
+        look=st.sampled_from([Look.RETRY, Look.IDENTICAL, Look.NOWHERE]),
+    )
+    def send(self, key: str | None, body: str, replica: int, look: Look) -> Any:
+        """A request comes; what becomes of it is right by the machine's own books."""
+        name = f"{self.salt}/key:{key}" if key else f"{self.salt}/body:{body}"
+        asked = Asked(f"gw_{next(self.numbers)}", body, Look.KEY if key else look, self.replicas[replica])
+        counted = [it for it in self.sent.values() if it.name == name and self.counts(it)]
+        owed = [it for it in counted if it.standing is not Standing.RELEASED]
+        try:
+            decision = self.decided(name, asked)
+        except Refusal as refusal:
+            original = self.sent[refusal.original_id]
+            assert original in owed
+            if refusal.status == 422:
+                assert original.body != body
+            else:
+                assert self.standing(original) is Standing.AMBIGUOUS or (
+                    original.standing is Standing.FINISHED and not original.kept
+                )
+            return multiple()
+        if isinstance(decision, Run):
+            assert asked.look is Look.NOWHERE or not owed or (asked.look is Look.RETRY and len(owed) < len(counted))
+            self.sent[asked.request_id] = Sent(asked.request_id, name, asked.look, body, asked.replica, at_s=self.now_s)
+            return asked.request_id
+        original = self.sent[decision.request_id]
+        assert original in owed
+        assert original.body == body
+        assert self.standing(original) is (Standing.RUNNING if isinstance(decision, Join) else Standing.FINISHED)
+        assert original.kept or isinstance(decision, Join)
+        return multiple()
+
+    @rule(
+        request_id=consumes(running),
+        standing=st.sampled_from([Standing.FINISHED, Standing.AMBIGUOUS, Standing.RELEASED]),
+        kept=st.booleans(),
+        left=st.booleans(),
+        told=st.booleans(),
+    )
+    def end(self, request_id: str, standing: Standing, kept: bool, left: bool, told: bool) -> None:
+        """A request that runs ends, unless its replica has died."""
+        found = self.sent[request_id]
+        if found.replica in self.dead:
+            return
+        end = End(standing, self.now_s, kept, left, awaited=left or told)
+        self.change(found.name, lambda claims: ended(claims, request_id, found.look, end))
+        found.standing, found.kept, found.awaited, found.at_s = standing, kept, end.awaited, self.now_s
+
+    @rule(request=st.data())
+    def follower_leaves(self, request: st.DataObject) -> None:
+        """One that waits for another goes: its retry may follow in its place."""
+        waiting = [(it, claim) for it in self.sent.values() for claim in self.read(it.name) if claim.followers]
+        if waiting:
+            sent, claim = request.draw(st.sampled_from(waiting))
+            follower = request.draw(st.sampled_from(claim.followers))
+            self.change(sent.name, lambda claims: unfollowed(claims, claim.request_id, follower))
+            assert all(follower not in it.followers for it in self.read(sent.name) if it.request_id == claim.request_id)
+
+    @rule(replica=st.integers(0, 1))
+    def die(self, replica: int) -> None:
+        """A replica dies: what it ran may have been paid. Another one comes in its place."""
+        self.dead.add(self.replicas[replica])
+        self.replicas[replica] = f"replica {next(self.numbers)}"
+
+    @rule(seconds=st.sampled_from([1, RETRY_AWAITED_S, LIFETIME_S]))
+    def wait_a_while(self, seconds: int) -> None:
+        """Time passes."""
+        self.now_s += seconds
+
+    @invariant()
+    def one_at_a_time_under_a_key(self) -> None:
+        """However often and wherever it is sent."""
+        live = [it.name for it in self.sent.values() if it.look is Look.KEY and self.standing(it) is Standing.RUNNING]
+        assert len(live) == len(set(live))
+
+    def decided(self, name: str, asked: Asked) -> Decision:
+        found: Claimed = ()
+        while True:
+            lost = frozenset(it.request_id for it in found if it.replica in self.dead)
+            decision = decide(found, asked, Known(self.now_s, LIFETIME_S, lost))
+            other = self.wait(self.shelf.swap(name, found, decision.claims, KEPT_S))
+            if other is None:
+                return decision
+            found = other
+
+    def change(self, name: str, change: Callable[[Claimed], Claimed]) -> None:
+        found = self.read(name)
+        assert self.wait(self.shelf.swap(name, found, change(found), KEPT_S)) is None
+
+    def read(self, name: str) -> Claimed:
+        found: Claimed = self.wait(self.shelf.read(name))
+        return found
+
+    def standing(self, sent: Sent) -> Standing:
+        dead = sent.standing is Standing.RUNNING and sent.replica in self.dead
+        return Standing.AMBIGUOUS if dead else sent.standing
+
+    def counts(self, sent: Sent) -> bool:
+        """Whether it is still to be reckoned with; one that has died, as long as if it had ended at its begin."""
+        if self.standing(sent) is Standing.RUNNING:
+            return True
+        if sent.standing is Standing.RELEASED:
+            return sent.look is not Look.KEY and sent.awaited and self.now_s - sent.at_s <= RETRY_AWAITED_S
+        return self.now_s - sent.at_s <= LIFETIME_S
+
+
+def checked(machine: type[PaidOnce], examples: int) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        ),
+    )
+
+
+def test_nothing_is_paid_twice_in_one_process() -> None:
+    """Claim, join, replay, settle and expire in any order, in memory."""
+    checked(PaidOnce, 400)
+
+
+def test_nothing_is_paid_twice_over_replicas() -> None:
+    """The same over a real Redis."""
+    with some_redis() as url:
+
+        class InRedis(PaidOnce):
+            shelves = staticmethod(lambda: in_redis(url))
+
+        checked(InRedis, 60)
