@@ -9,6 +9,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from gateway.app.adapters import evidence_shelf, ledger_of, official_sdk, shared_state, signer_of
+from gateway.app.adjusting import adjusting_of
 from gateway.app.background import tended
 from gateway.app.clock import now
 from gateway.app.protection import protection
@@ -95,7 +96,7 @@ async def running(
             routers=[requests_router(current, pick_up)],
         )
         operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics)
-        admin = admin_plane(metrics, operations, shelf, routes.observed.readings)
+        admin = admin_plane(metrics, operations, shelf, routes.observed.readings, adjusting_of(loaded, ledger))
         addresses = await _listening(stack, settings, data, admin)
         for warning in (*loaded.warnings, *loaded.lapsed):
             _log.warning("config", problem=str(warning))

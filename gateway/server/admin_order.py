@@ -46,7 +46,7 @@ class OverrideOrder:
 
 async def override_order(request: Request) -> OverrideOrder:
     """The body of ``POST /routes/{id}/override``; raises ``Unacceptable``."""
-    members = await _members(request, ("state", "for_s", "why", "who"))
+    members = await members_of(request, ("state", "for_s", "why", "who"))
     state, for_s = members.get("state"), members.get("for_s", DEFAULT_S)
     states = (*Standing, ENABLED)
     if state not in states:
@@ -58,7 +58,7 @@ async def override_order(request: Request) -> OverrideOrder:
         rule = f"a number of seconds, above 0 and at most {OVERRIDE_S_MAX} (7 days)"
         fix = "Send a shorter time; what is to last belongs into the configuration: routes.ID.state."
         raise Unacceptable(422, "The override does not last so long.", field="for_s", rule=rule, fix=fix)
-    return OverrideOrder(None if state == ENABLED else Standing(str(state)), float(for_s), _word(members))
+    return OverrideOrder(None if state == ENABLED else Standing(str(state)), float(for_s), word_of(members))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,14 @@ class ReadyOrder:
 
 async def ready_order(request: Request) -> ReadyOrder:
     """The body of ``POST /routes/{id}/ready``; raises ``Unacceptable``."""
-    members = await _members(request, ("live", "budget", "why", "who"))
+    members = await members_of(request, ("live", "budget", "why", "who"))
     live, budget = members.get("live", False), members.get("budget")
     if not isinstance(live, bool):
         raise Unacceptable(422, "'live' is malformed.", field="live", rule="true or false", fix="true lets the walk spend money.")
     if not live:
-        return ReadyOrder(None, _word(members))
+        return ReadyOrder(None, word_of(members))
     try:
-        return ReadyOrder(budget_of(budget if isinstance(budget, str) else ""), _word(members))
+        return ReadyOrder(budget_of(budget if isinstance(budget, str) else ""), word_of(members))
     except ValueError as error:
         fix = 'Send it as a text: "0.50", in the currency of the route\'s price list.'
         raise Unacceptable(422, "'budget' is missing or malformed.", field="budget", rule=str(error), fix=fix) from error
@@ -86,10 +86,11 @@ async def ready_order(request: Request) -> ReadyOrder:
 
 async def word(request: Request) -> Word:
     """The body of ``DELETE /routes/{id}/override`` and of ``POST /config/reload``; raises ``Unacceptable``."""
-    return _word(await _members(request, ("why", "who")))
+    return word_of(await members_of(request, ("why", "who")))
 
 
-def _word(members: Mapping[str, Any]) -> Word:
+def word_of(members: Mapping[str, Any]) -> Word:
+    """Who gives the order, and why; raises ``Unacceptable``."""
     return Word(_text(members, "who", "Say who you are."), _text(members, "why", "Say why: it stands in the audit log."))
 
 
@@ -101,8 +102,12 @@ def _text(members: Mapping[str, Any], field: str, fix: str) -> str:
     return text.strip()
 
 
-async def _members(request: Request, known: tuple[str, ...]) -> Mapping[str, Any]:
-    """A page that an operator's browser shows must not be able to write: it can send neither this type nor without an origin."""
+async def members_of(request: Request, known: tuple[str, ...], bytes_max: int = BODY_BYTES_MAX) -> Mapping[str, Any]:
+    """The body's object; raises ``Unacceptable``.
+
+    A page that an operator's browser shows must not be able to write: it can send neither this type nor without an
+    origin.
+    """
     if "origin" in request.headers:
         rule, fix = "no browser writes here", "Use the command `gateway routes`, or another HTTP client."
         raise Unacceptable(403, "The request comes from a web page.", field="origin", rule=rule, fix=fix)
@@ -110,7 +115,7 @@ async def _members(request: Request, known: tuple[str, ...]) -> Mapping[str, Any
         fix = "Send the body as JSON, with the header content-type: application/json."
         raise Unacceptable(415, "The body is not JSON.", field="content-type", rule="application/json", fix=fix)
     try:
-        members = json.loads(await _body(request))
+        members = json.loads(await _body(request, bytes_max))
     except (ValueError, RecursionError) as error:
         raise Unacceptable(400, "The body is not valid JSON.", rule="a JSON object", fix=_listed(known)) from error
     if not isinstance(members, dict):
@@ -126,14 +131,14 @@ async def _members(request: Request, known: tuple[str, ...]) -> Mapping[str, Any
     return members
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, bytes_max: int) -> bytes:
     body = b""
     try:
         async with asyncio.timeout(BODY_WAIT_S_MAX):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > BODY_BYTES_MAX:
-                    rule = f"at most {BODY_BYTES_MAX} bytes"
+                if len(body) > bytes_max:
+                    rule = f"at most {bytes_max} bytes"
                     raise Unacceptable(413, "The body is too large.", rule=rule, fix="Send only what is needed.")
     except TimeoutError as error:
         rule = f"within {BODY_WAIT_S_MAX:g} s"

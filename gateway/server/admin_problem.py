@@ -50,7 +50,7 @@ async def _not_here(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     rule = (
         "GET /routes, /contracts/ID, /config, /metrics, /requests/ID/evidence; POST and DELETE /routes/ID/override; "
-        "POST /routes/ID/ready, /config/reload"
+        "POST /routes/ID/ready, /config/reload, /ledger/adjustments"
     )
     answer = problem(
         status, f"The admin plane has no {request.method} of this path.", field="", rule=rule, fix="Ask for one of these."

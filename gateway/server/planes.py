@@ -14,11 +14,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.config.current import Current
 from gateway.core.diagnosis import Refusal
 from gateway.core.readiness import Verdict
+from gateway.engine.adjusting import Adjusting
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.ports import EvidenceShelf, Ledger
 from gateway.server.admin import Operations, admin_router
 from gateway.server.admin_contract import Readings, admin_contract_router
 from gateway.server.admin_evidence import admin_evidence_router
+from gateway.server.admin_ledger import admin_ledger_router
 from gateway.server.admin_problem import add_problems
 from gateway.server.errors import failure_of_refusal, gateway_fault
 from gateway.server.evidence import evidence_router
@@ -71,12 +73,15 @@ class _Shortcut:
         await (endpoint or self._app)(scope, receive, send)
 
 
-def admin_plane(metrics: Metrics, operations: Operations, shelf: EvidenceShelf, readings: Readings) -> ASGIApp:
+def admin_plane(
+    metrics: Metrics, operations: Operations, shelf: EvidenceShelf, readings: Readings, adjusting: Adjusting
+) -> ASGIApp:
     """What operators and Prometheus call; bind it where applications cannot reach it."""
     app = _bare_app()
     app.include_router(admin_router(operations))
     app.include_router(admin_evidence_router(shelf))
     app.include_router(admin_contract_router(lambda: operations.reloader.loaded.snapshot, readings, operations.clock))
+    app.include_router(admin_ledger_router(adjusting))
     add_problems(app)
 
     @app.get("/metrics")
