@@ -48,6 +48,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "diagnose": "gateway.cli.diagnose",
     "spend": "gateway.cli.spend",
     "export": "gateway.cli.export",
+    "reconcile": "gateway.cli.reconcile",
     "requests": "gateway.cli.requests",
     "evidence": "gateway.cli.evidence",
     "masked": "gateway.cli.masked",
