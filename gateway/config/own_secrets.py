@@ -21,6 +21,9 @@ class OwnSecrets:
     results: Secret | None = None
 
 
+NO_SECRETS = OwnSecrets()
+
+
 def read_own_secrets(root: Node, environment: Mapping[str, str]) -> tuple[OwnSecrets, tuple[Problem, ...]]:
     """Those that are configured and can be had, and a problem for each other."""
     signing, unusable = _signing_key(root, environment)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.config import schema
-from gateway.config.own_secrets import OwnSecrets
+from gateway.config.own_secrets import NO_SECRETS, OwnSecrets
 from gateway.core.secret import Secret
 from gateway.relay.result_folder import ResultSettings
 
@@ -121,7 +121,7 @@ class Settings:
     logging: LoggingSettings
 
 
-def settings_of(written: schema.Configuration, own: OwnSecrets) -> Settings:
+def settings_of(written: schema.Configuration, own: OwnSecrets = NO_SECRETS) -> Settings:
     """The settings as they are written, defaults included."""
     beside = Path(written.ledger.path).parent
     folder = beside / "history" if written.history.folder is None else Path(written.history.folder)

@@ -26,13 +26,13 @@ class RecordingClient:
         """See ``engine.Client``. The client comes first."""
         await self._client.write(chunk)
         if self._kept is not None:
-            await self._kept.write(chunk)
+            self._kept.write(chunk)
 
     async def finish(self, chunk: bytes) -> None:
         """See ``engine.Client``."""
         await self._client.finish(chunk)
         if self._kept is not None:
-            await self._kept.write(chunk)
+            self._kept.write(chunk)
 
     async def gone(self) -> None:
         """Returns once the client has left, and nobody waits in its place: what is broken off then is missed by nobody."""

@@ -8,18 +8,23 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from gateway.core.secret import Secret
 from gateway.relay.result_file import KeptFile, ResultFile, ResultHead, ResultUnreadable
 
 BLOCK_BYTES = 512 * 1024
-# So much may wait for a slow disk before the client waits with it.
-BEHIND_BYTES_MAX = 4 * 1024 * 1024
+# So much of all answers may wait for a slow disk; one that would wait beyond it is not kept, for no client waits for a disk.
+BEHIND_BYTES_MAX = 64 * 1024 * 1024
+# Few, and of their own: a slow disk holds up nothing else.
+THREADS = 2
+# A full folder is swept down to this share of its bytes, so that it need not be swept for every answer.
+FULL_SHARE = 0.9
 # About what stands around the body of an answer: its head, mostly headers.
 ENVELOPE_BYTES = 4096
 SWEEP_S = 30.0
@@ -27,6 +32,7 @@ SWEEP_S = 30.0
 UNFINISHED_S_MAX = 3600.0
 REQUEST_ID = re.compile(r"gw_[0-9a-f]{16,64}")
 _DONE, _UNFINISHED = ".result", ".part"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class ResultFolder:
         self._settings, self._failed = settings, failed
         self._bytes = self._unwritten_bytes = 0
         self._lock = Lock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="results")
+        self.behind_bytes = 0
 
     @property
     def ttl_s(self) -> int:
@@ -67,6 +75,7 @@ class ResultFolder:
         finally:
             sweeping.cancel()
             await asyncio.wait({sweeping})
+            self._threads.shutdown()
 
     def begin(self, request_id: str) -> "KeptResult":
         """An answer that is about to pass."""
@@ -76,7 +85,11 @@ class ResultFolder:
         """What is kept of that request, open; whoever gets it closes it."""
         if not REQUEST_ID.fullmatch(request_id):
             return None
-        return await asyncio.to_thread(self._find, request_id)
+        return await self.in_thread(self._find, request_id)
+
+    def in_thread(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        """Done in one of the threads that wait for the disk."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     def sweep(self, unfinished_s_max: float = UNFINISHED_S_MAX) -> None:
         """Drop what is over and, while there is too much, the oldest. In a thread."""
@@ -123,7 +136,7 @@ class ResultFolder:
     async def _sweeping(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            await asyncio.to_thread(self._try, self.sweep, UNFINISHED_S_MAX)
+            await self.in_thread(self._try, self.sweep, UNFINISHED_S_MAX)
 
     def _sweep(self, unfinished_s_max: float) -> None:
         now_s, left, total = time.time(), [], self._unwritten_bytes
@@ -141,8 +154,9 @@ class ResultFolder:
             total += found.st_size
             if done:
                 left.append((found.st_mtime, found.st_size, path))
+        aim = self._settings.bytes_max * (FULL_SHARE if total > self._settings.bytes_max else 1)
         for _, size, path in sorted(left):
-            if total <= self._settings.bytes_max:
+            if total <= aim:
                 break
             path.unlink(missing_ok=True)
             total -= size
@@ -159,7 +173,7 @@ class ResultFolder:
         try:
             if time.time() - path.stat().st_mtime > self._settings.ttl_s:
                 return None
-            return Result(KeptFile(path, request_id, self._settings.key))
+            return Result(self, KeptFile(path, request_id, self._settings.key))
         except (OSError, ResultUnreadable):
             return None
 
@@ -170,14 +184,14 @@ class ResultFolder:
 class Result:
     """A kept answer, open. The bytes of a file that is removed meanwhile are still read to their end."""
 
-    def __init__(self, file: KeptFile) -> None:
-        self._file = file
+    def __init__(self, folder: ResultFolder, file: KeptFile) -> None:
+        self._folder, self._file = folder, file
         self.head = file.head
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body; raises ``ResultUnreadable`` where it is not what was written."""
         frames = self._file.frames()
-        while (frame := await asyncio.to_thread(next, frames, None)) is not None:
+        while (frame := await self._folder.in_thread(next, frames, None)) is not None:
             yield frame
 
     def close(self) -> None:
@@ -194,42 +208,53 @@ class KeptResult:
         self._waiting: list[bytes] = []
         self._waiting_bytes = self.length = 0
         self._writing: asyncio.Future[None] | None = None
-        self._given_up = False
+        self._given_up = self._too_slow = False
 
-    async def write(self, chunk: bytes) -> None:
-        """Returns at once, unless the disk is far behind."""
+    def write(self, chunk: bytes) -> None:
+        """Returns at once; where the disk is too far behind, the answer is not kept."""
         if self._given_up:
+            return
+        if self._folder.behind_bytes + len(chunk) > BEHIND_BYTES_MAX:
+            self._given_up, self._too_slow = True, True
             return
         self._waiting.append(chunk)
         self._waiting_bytes += len(chunk)
+        self._folder.behind_bytes += len(chunk)
         self.length += len(chunk)
-        if self._waiting_bytes < BLOCK_BYTES:
-            return
-        if self._writing is not None and not self._writing.done():
-            if self._waiting_bytes < BEHIND_BYTES_MAX:
-                return
-            await asyncio.wait({self._writing})
-        self._begin_block()
+        if self._waiting_bytes >= BLOCK_BYTES and (self._writing is None or self._writing.done()):
+            self._begin_block()
 
     async def finish(self, head: ResultHead) -> bool:
         """Whether the whole answer is kept now."""
         await self._written()
-        if not self._given_up:
-            await asyncio.to_thread(self._finish, head)
+        if self._given_up:
+            await self._discarded("the disk is too slow for all answers" if self._too_slow else "")
+            return False
+        await self._folder.in_thread(self._finish, head)
+        self._folder.behind_bytes -= self._waiting_bytes
         return not self._given_up
 
     async def discard(self) -> None:
         """The answer did not come to its end."""
         await self._written()
-        await asyncio.to_thread(self._give_up, "")
+        await self._discarded("")
+
+    async def _discarded(self, why: str) -> None:
+        self._folder.behind_bytes -= self._waiting_bytes
+        self._waiting_bytes = 0
+        await self._folder.in_thread(self._give_up, why)
 
     async def _written(self) -> None:
         if self._writing is not None:
             await asyncio.wait({self._writing})
 
     def _begin_block(self) -> None:
-        block, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        self._writing = asyncio.get_running_loop().run_in_executor(None, self._add, block)
+        block, size, self._waiting, self._waiting_bytes = self._waiting, self._waiting_bytes, [], 0
+        self._writing = self._folder.in_thread(self._add, block)
+        self._writing.add_done_callback(lambda _: self._no_longer_behind(size))
+
+    def _no_longer_behind(self, size: int) -> None:
+        self._folder.behind_bytes -= size
 
     def _add(self, block: list[bytes]) -> None:
         if self._given_up or not block:

@@ -68,7 +68,8 @@ class ClaimJournal:
         """Write down what has changed under the name. Never raises."""
         if self._descriptor < 0:
             return
-        changed = tuple(claim for claim in new if claim not in old)
+        before = {claim.request_id: claim for claim in old}
+        changed = tuple(claim for claim in new if before.get(claim.request_id) != claim)
         still = {claim.request_id for claim in new}
         line = _Line(name, until_s, changed, tuple(it.request_id for it in old if it.request_id not in still))
         try:

@@ -108,8 +108,10 @@ async def test_while_redis_is_down_the_configuration_decides(place: Place, polic
         answer, body = await asked(house)
         assert answer.status == status
         if status == 503:
-            assert (body["error"]["code"], answer.headers["x-gateway-owner"]) == ("limits_unavailable", "gateway")
-        assert f'gateway_state_failures_total{{limits="app",policy="{policy}"}} 1.0' in await metrics_of(house)
+            # Whether it is a repetition is asked first.
+            assert (body["error"]["code"], answer.headers["x-gateway-owner"]) == ("duplicates_unavailable", "gateway")
+        limits = "duplicates" if status == 503 else "app"
+        assert f'gateway_state_failures_total{{limits="{limits}",policy="{policy}"}} 1.0' in await metrics_of(house)
         redis.start()
         await _until_limited(house)
 

@@ -1,5 +1,6 @@
 """The six ways in which a GPT image request is blocked, provoked at a simulated provider: whose each is, and what follows."""
 
+import time
 from typing import Any
 
 import pytest
@@ -110,7 +111,12 @@ async def test_an_image_model_at_responses_is_a_wrong_place(place: Place) -> Non
 
 def evidence(house: House, request_id: str) -> list[dict[str, Any]]:
     """The attempts of the contract that failed, as its provider's support gets them."""
-    status, found = tell(f"{house.admin_url}/requests/{request_id}/evidence?for=provider")
+    path = f"{house.admin_url}/requests/{request_id}/evidence?for=provider"
+    ended = time.monotonic() + 10
+    # It is written once the answer has been kept, a moment after its last byte.
+    while (told := tell(path))[0] == 404 and time.monotonic() < ended:
+        time.sleep(0.02)
+    status, found = told
     assert status == 200, found
     attempts: list[dict[str, Any]] = found["attempts"]
     return attempts
