@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from gateway.core.diagnosis import Stage
@@ -206,8 +207,50 @@ class Savings(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """A budget's counter by its name, and how many nano-units it may come to; ``None`` where it only warns."""
+
+    key: str
+    limit_nanos: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is used of each counter in their order, ``None`` of one that is missing.
+
+    ``refused`` is the position of the one that has no room; where one has none or is missing, nothing was taken of any.
+    """
+
+    used_nanos: tuple[int | None, ...]
+    refused: int | None = None
+
+
+class BudgetCounters(Protocol):
+    """How much of each budget is used, holds included. Every method may raise ``StateUnavailable``."""
+
+    async def hold(self, stakes: Sequence[Stake], nanos: int) -> Taken:
+        """Add so much to all counters in one step, or to none."""
+        ...
+
+    async def add(self, key: str, nanos: int) -> int | None:
+        """Change a counter whatever its limit; what is used then, ``None`` where it is missing: then it stays so."""
+        ...
+
+    async def seed(self, key: str, nanos: int, lifetime_s: float | None) -> None:
+        """Begin a counter that is missing, for so long (``None``: for ever); without effect on one that is there."""
+        ...
+
+
 class Books(Protocol):
     """The ledger as its readers see it."""
+
+    def spent(self, scope: str, subject: str, currency: str, since: datetime | None) -> Decimal:
+        """What the attempts begun since then have cost or may still cost; ``scope`` is ``app``, ``team`` or ``contract``.
+
+        An unknown cost counts as its estimate, as far as there is one.
+        """
+        ...
 
     def spend(self, query: SpendQuery) -> Sequence[SpendRow]:
         """One row a group and currency, ordered by the groups' keys."""

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from gateway.app.adapters import evidence_shelf, ledger_of, official_sdk, shared_state, signer_of
 from gateway.app.adjusting import adjusting_of
 from gateway.app.background import tended
+from gateway.app.budgets import budget_keeper
 from gateway.app.clock import now
 from gateway.app.protection import protection
 from gateway.app.reading import published_keys
@@ -25,6 +26,7 @@ from gateway.core.decision import decision_of
 from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission
 from gateway.engine.app_limits import AppLimiter
+from gateway.engine.budgets import BudgetKeeper
 from gateway.engine.dispatch import Dispatcher
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.readiness import Readiness, Walker
@@ -80,7 +82,10 @@ async def running(
         shelf = stack.enter_context(evidence_shelf(settings.evidence, metrics.evidence_lost.inc))
         evidence = EvidenceKeeping(Keep(settings.evidence.keep) if settings.evidence.requests_max else Keep.NOTHING, shelf)
         accounting = Accounting(ledger, now)
-        dispatcher = _dispatcher(settings, wire, accounting, routes=routes, evidence=evidence, decisions=decisions)
+        budgets = budget_keeper(loaded, state, metrics)
+        dispatcher = _dispatcher(
+            settings, wire, accounting, routes=routes, evidence=evidence, decisions=decisions, budgets=budgets
+        )
         limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
         once, pick_up = await stack.enter_async_context(protection(loaded, state, metrics))
         images = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=limiter, clock=now, once=once)
@@ -120,6 +125,7 @@ def _dispatcher(
     routes: Supervision,
     evidence: EvidenceKeeping,
     decisions: DecisionLog,
+    budgets: BudgetKeeper,
 ) -> Dispatcher:
     return Dispatcher(
         {"openai": wire},
@@ -131,6 +137,7 @@ def _dispatcher(
         ),
         trails=evidence.begin,
         receipts=Receipts(signer_of(settings.signing), now),
+        budgets=budgets,
     )
 
 

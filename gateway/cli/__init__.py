@@ -47,6 +47,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "contract": "gateway.cli.contract",
     "diagnose": "gateway.cli.diagnose",
     "spend": "gateway.cli.spend",
+    "budgets": "gateway.cli.budgets",
     "export": "gateway.cli.export",
     "reconcile": "gateway.cli.reconcile",
     "requests": "gateway.cli.requests",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from gateway.config.budget_check import check_budgets
 from gateway.config.capability_check import check_capabilities
 from gateway.config.caution import cautions
 from gateway.config.complaint import validate
@@ -60,4 +61,4 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
 
 
 def _contradictions(root: Node) -> tuple[Problem, ...]:
-    return (*check_references(root), *check_policies(root), *check_capabilities(root))
+    return (*check_references(root), *check_policies(root), *check_capabilities(root), *check_budgets(root))

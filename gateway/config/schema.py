@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from gateway.config.field import BaseUrl, Id, Line, Name, Prose, Seconds, mistake
 from gateway.config.schema_app import App
+from gateway.config.schema_budget import Budget
 from gateway.config.schema_catalogue import Capabilities, CatalogueEntry
 from gateway.config.schema_contract import Contract
 from gateway.config.schema_credential import Credential
@@ -226,3 +227,5 @@ class Configuration(Written):
     """Models by the name that apps ask for."""
     apps: dict[Id, App] = Field(default_factory=dict)
     """Apps by id."""
+    budgets: dict[Id, Budget] = Field(default_factory=dict)
+    """Budgets by id."""

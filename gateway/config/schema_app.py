@@ -1,6 +1,6 @@
 """An app as it is written: who calls, what it may use, how much of it, and where its prompts and images may go."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -93,6 +93,8 @@ class App(Written):
     """Whether each delivery comes with a signed receipt, with the hashes of its images; it needs signing.key."""
     data_policy: DataPolicy = DataPolicy()
     """What it demands of a contract before its prompts and images go there."""
+    unknown_price: Literal["allow", "refuse"] = "allow"
+    """What becomes of a request whose cost the price list cannot tell: 'allow' books it as unknown, which no budget counts."""
     duplicates: Annotated[Duplicates, Field(strict=False)] = Duplicates.RETRIES
     """Which requests without an Idempotency-Key are not paid twice: 'retries' of SDKs, all 'identical' ones, or none: 'off'."""
     results: bool = True

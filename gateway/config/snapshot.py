@@ -5,9 +5,10 @@ import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gateway.config import schema, schema_app, schema_contract, schema_model, schema_price
+from gateway.config import schema, schema_app, schema_budget, schema_contract, schema_model, schema_price
 from gateway.config.capabilities import capabilities_of
 from gateway.config.handling import handling_of, policy_of
+from gateway.core.budget import Budget
 from gateway.core.capability import Capabilities, narrowed
 from gateway.core.contract import (
     Billing,
@@ -79,6 +80,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
         retirements=MappingProxyType(retirements),
         catalogued=MappingProxyType({name: it.recorded_on for name, it in written.catalogue.items()}),
         price_lists=MappingProxyType(price_lists),
+        budgets=tuple(_budget(key, it) for key, it in written.budgets.items()),
     )
 
 
@@ -137,6 +139,21 @@ def _price(written: schema_price.Price) -> Price:
     )
 
 
+def _budget(id: str, written: schema_budget.Budget) -> Budget:
+    scope, subject = written.owner
+    return Budget(
+        id=id,
+        scope=scope,
+        subject=subject,
+        period=written.period,
+        amount=written.amount,
+        currency=written.currency,
+        soft_at=written.soft_at,
+        hard=written.hard,
+        on_unavailable=written.on_unavailable,
+    )
+
+
 def _provider(id: str, written: schema.Provider, credential: Secret) -> ProviderSettings:
     return ProviderSettings(
         id=id,
@@ -167,6 +184,7 @@ def _app(id: str, written: schema_app.App) -> App:
         receipts=written.receipts,
         duplicates=written.duplicates,
         keeps_results=written.results,
+        refuses_unknown_price=written.unknown_price == "refuse",
     )
 
 

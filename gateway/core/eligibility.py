@@ -29,11 +29,12 @@ class Reason(StrEnum):
     BREAKER = "breaker"
     LIMIT = "limit"
     NOT_READY = "not_ready"
+    BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What keeps a route from new requests: an override, the breaker, a limit that is used up, or readiness that is not proven.
+    """What keeps a route from requests: an override, the breaker, a limit or a budget that is used up, readiness not proven.
 
     ``until`` is aware, in UTC; ``None`` where nobody knows. ``what`` is a sentence without its full stop.
     """
@@ -135,6 +136,7 @@ _HOLDS = {
     Reason.OVERRIDE: (Owner.ROUTE, "Wait until the override ends, or lift it: gateway routes enable ROUTE."),
     Reason.BREAKER: (Owner.PROVIDER, "Look at the provider's status page; the route is tried again by itself."),
     Reason.LIMIT: (Owner.RATE_LIMIT, "Wait, send less, or have the contract's limit raised."),
+    Reason.BUDGET: (Owner.APP_POLICY, "Raise the contract's budget, or wait until it begins anew: gateway budgets."),
     Reason.NOT_READY: (Owner.ROUTE, "Walk its readiness path: gateway ready ROUTE --live."),
 }
 

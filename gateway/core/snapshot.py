@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from gateway.core.budget import Budget
 from gateway.core.capability import Capabilities
 from gateway.core.contract import Contract, OnUnavailable
 from gateway.core.data_policy import DataPolicy
@@ -161,7 +162,8 @@ class App:
     ``on_disconnect``: what becomes of an attempt whose client has left. ``contracts`` are the ids of those under which it may
     be served, ``None`` for all; ``pins`` names the one route of a model that serves it. ``biller_change``: whether a fallback
     may change who bills. ``receipts``: its deliveries are signed for. ``duplicates``: which requests without a key count as
-    repetitions; ``keeps_results``: whether its answers are kept for a while, to be given again.
+    repetitions; ``keeps_results``: whether its answers are kept for a while, to be given again. ``refuses_unknown_price``: it
+    makes no request whose cost nobody can tell.
     """
 
     id: str
@@ -180,6 +182,7 @@ class App:
     receipts: bool = False
     duplicates: Duplicates = Duplicates.RETRIES
     keeps_results: bool = True
+    refuses_unknown_price: bool = False
 
     def may_use(self, model: str) -> bool:
         """Whether the app's policy allows that model."""
@@ -203,3 +206,4 @@ class Snapshot:
     retirements: Mapping[str, Retirement] = field(default_factory=_empty)
     catalogued: Mapping[str, date] = field(default_factory=_empty)
     price_lists: Mapping[str, PriceList] = field(default_factory=_empty)
+    budgets: tuple[Budget, ...] = ()

@@ -49,6 +49,7 @@ class Tag:
     evidence: bool = False
     receipt: str = ""
     original_id: str = ""
+    budget: str = ""
 
     def headers(self) -> list[Header]:
         """Every header on every answer, ``none`` where no contract was reached; only a fallback's is absent without one.
@@ -71,6 +72,8 @@ class Tag:
         if self.diagnosis is not None:
             found.append((b"x-gateway-owner", self.diagnosis.owner.encode()))
             found.append((b"x-should-retry", b"true" if self.diagnosis.retryable else b"false"))
+        if self.budget:
+            found.append((b"x-gateway-budget", _header_text(self.budget)))
         if self.original_id:
             found.append((ORIGINAL_ID_HEADER, self.original_id.encode()))
         return found

@@ -15,6 +15,7 @@ from gateway.core.money import Cost, nothing
 from gateway.core.pricing import Delivery, price
 from gateway.core.snapshot import Route
 from gateway.core.verification import Discrepancy
+from gateway.engine.budgets import Holding
 from gateway.engine.call import Call
 from gateway.ports import Ledger, LedgerUnavailable
 
@@ -25,8 +26,11 @@ class Accounting:
     def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
         self._ledger, self._clock = ledger, clock
 
-    async def reserve(self, call: Call, candidate: Candidate, attempt: int) -> "Booking":
-        """Hold the attempt's estimate; returns once that is durable, raises ``LedgerUnavailable``."""
+    async def reserve(self, call: Call, candidate: Candidate, attempt: int, holding: Holding | None = None) -> "Booking":
+        """Hold the attempt's estimate; returns once that is durable, raises ``LedgerUnavailable``.
+
+        What the attempt does not cost of ``holding`` goes back to its budgets, whatever happens.
+        """
         booking = Booking(
             self._ledger,
             self._clock,
@@ -34,9 +38,15 @@ class Accounting:
             candidate.route,
             candidate.estimate,
             _attribution(call, candidate, attempt, self._clock()),
+            holding,
         )
+        if holding is not None:
+            holding.booked = True
         try:
             await booking.write(Kind.RESERVE, booking.estimate, images=call.request.n)
+        except LedgerUnavailable:
+            await booking.give_back(nothing(booking.estimate.currency))
+            raise
         except asyncio.CancelledError:
             # The entry is written all the same, and nobody else would ever close it.
             with suppress(LedgerUnavailable):
@@ -55,6 +65,7 @@ class Booking:
     route: Route
     estimate: Cost
     _attribution: Attribution
+    _holding: Holding | None = None
     upstream_request_id: str = ""
     _closed: bool = False
 
@@ -141,6 +152,12 @@ class Booking:
             # Leaving the booking tries once more, as ambiguous: an entry that is refused need not leave the attempt open.
             self._closed = False
             raise
+        await self.give_back(cost)
+
+    async def give_back(self, cost: Cost) -> None:
+        """Give the budgets back what the attempt did not cost of its estimate."""
+        if self._holding is not None:
+            await self._holding.settle(cost)
 
 
 def _attribution(call: Call, candidate: Candidate, attempt: int, begun_at: datetime) -> Attribution:

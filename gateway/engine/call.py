@@ -66,7 +66,8 @@ class Progress:
 
     ``attempts`` counts the calls that were made; ``failed`` are the attempts that delivered nothing, in their order, with
     those for which a contract's limit had no room. ``trail`` is what its evidence is made of, once there is a plan or none;
-    ``receipt`` is that of the delivery, where the app wants one. ``original_id`` is the earlier request that this one repeats.
+    ``receipt`` is that of the delivery, where the app wants one. ``original_id`` is the earlier request that this one repeats;
+    ``budget`` says which is nearly used up.
     """
 
     attempts: int = 0
@@ -81,6 +82,7 @@ class Progress:
     trail: Trail | None = None
     receipt: str = ""
     original_id: str = ""
+    budget: str = ""
 
     def tag(self, request_id: str) -> Tag:
         """What is known now."""
@@ -96,6 +98,7 @@ class Progress:
             evidence=evidence,
             receipt=self.receipt,
             original_id=self.original_id,
+            budget=self.budget,
         )
 
     @property

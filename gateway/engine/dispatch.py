@@ -5,16 +5,17 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.core.attempts import Attempt, Moment, Stop, Wait, next_step
 from gateway.core.choice import Candidate
 from gateway.core.diagnosis import Refusal
-from gateway.core.eligibility import Conditions
+from gateway.core.eligibility import Conditions, Hold, Reason
 from gateway.core.images import ENDPOINTS
 from gateway.core.routing import Plan, plan
 from gateway.core.snapshot import OnDisconnect
 from gateway.engine.accounting import Accounting, Booking
+from gateway.engine.budgets import BudgetKeeper, ContractSpent, Holding
 from gateway.engine.call import Call, Client, Failure, Progress
 from gateway.engine.conditions import RouteConditions
 from gateway.engine.evidence import untraced
@@ -45,10 +46,11 @@ class Dispatcher:
         decided: Callable[[Call, Conditions, Plan | Refusal], None],
         trails: Callable[[Call, Conditions, Plan | Refusal], Trail] = untraced,
         receipts: Receipts = NO_RECEIPTS,
+        budgets: BudgetKeeper,
     ) -> None:
         self._providers, self._accounting, self._conditions = providers, accounting, conditions
         self._heartbeat_s, self._decided, self._trails, self._receipts = heartbeat_s, decided, trails, receipts
-        self._budget = RetryBudget()
+        self._retries, self._budgets = RetryBudget(), budgets
 
     async def serve(self, call: Call, client: Client, progress: Progress) -> Failure | None:
         """Answer the client and return ``None``, or return why not.
@@ -56,40 +58,57 @@ class Dispatcher:
         Raises ``Refusal`` where no attempt is made and ``LedgerUnavailable`` where none can be booked. Where the failure comes
         after the answer's head has left (``progress.head_sent``), the client's connection must be broken off.
         """
-        the_plan, progress.trail = self._plan(call, progress)
-        job = _Job(call, client, Outlet(call, client, progress, self._heartbeat_s), progress, progress.trail)
-        with self._budget.request():
-            failure = await self._follow(the_plan, job)
+        outlet = Outlet(call, client, progress, self._heartbeat_s)
+        with self._retries.request():
+            failure = await self._served(call, client, outlet, progress)
         if failure is not None and progress.head_sent:
-            await job.outlet.fail(failure)
+            await outlet.fail(failure)
         return failure
+
+    async def _served(self, call: Call, client: Client, outlet: Outlet, progress: Progress) -> Failure | None:
+        """Plan and follow the plan; anew, without a contract's routes, where the contract's budget has no room."""
+        spent: dict[str, ContractSpent] = {}
+        while True:
+            the_plan, progress.trail = self._plan(call, progress, spent)
+            try:
+                return await self._follow(the_plan, _Job(call, client, outlet, progress, progress.trail))
+            except ContractSpent as found:
+                spent[found.account.subject] = found
 
     async def _follow(self, the_plan: Plan, job: "_Job") -> Failure | None:
         """Attempt after attempt, as the plan and what became of them say."""
         failure: Failure | None = None
         attempts: tuple[Attempt, ...] = ()
-        while not isinstance(step := next_step(the_plan, attempts, Moment(job.elapsed_s, self._budget.allows)), Stop):
+        while not isinstance(step := next_step(the_plan, attempts, Moment(job.elapsed_s, self._retries.allows)), Stop):
             if isinstance(step, Wait):
                 if await _left_within(job.client, step.until_s - job.elapsed_s):
                     break
                 continue
             again = any(it.candidate is step.candidate and not it.blocked for it in attempts)
-            with self._budget.retry() if again else nullcontext():
-                ended = await self._attempt(job, step.candidate)
+            try:
+                with self._retries.retry() if again else nullcontext():
+                    ended = await self._attempt(job, step.candidate)
+            except (Refusal, ContractSpent):
+                # A budget has room for the first attempt only: then its failure is the answer.
+                if failure is None:
+                    raise
+                break
             if ended is None:
                 return None
             failure, attempt = ended
             attempts += (attempt,)
         return failure
 
-    def _plan(self, call: Call, progress: Progress) -> tuple[Plan, Trail]:
-        conditions = self._conditions.of(call)
+    def _plan(self, call: Call, progress: Progress, spent: Mapping[str, ContractSpent]) -> tuple[Plan, Trail]:
+        conditions = _without(self._conditions.of(call), call, spent)
         try:
             found = plan(call.request, call.app, call.snapshot, conditions)
         except Refusal as refusal:
-            progress.trail = self._trails(call, conditions, refusal)
-            self._decided(call, conditions, refusal)
-            raise
+            # Without the budgets there was a route: they are why there is none.
+            told = next((it.refusal for it in spent.values()), refusal)
+            progress.trail = self._trails(call, conditions, told)
+            self._decided(call, conditions, told)
+            raise told from None
         self._decided(call, conditions, found)
         return found, self._trails(call, conditions, found)
 
@@ -99,13 +118,15 @@ class Dispatcher:
         trace = job.trail.begin(candidate, began_s)
         progress.cost = progress.diagnosis = None
         with self._conditions.attempt(route) as ending:
-            shortage = await self._conditions.shortage(candidate)
-            if shortage is None:
-                failure = await self._call(job, trace)
-                wait_s = ending.end(failure)
-            else:
-                progress.route = route
-                failure, wait_s = failure_of_limit(route.contract.id, shortage), shortage.wait_s
+            async with await self._budgets.hold(job.call, candidate) as holding:
+                progress.budget = holding.warning
+                shortage = await self._conditions.shortage(candidate)
+                if shortage is None:
+                    failure = await self._call(job, trace, holding)
+                    wait_s = ending.end(failure)
+                else:
+                    progress.route = route
+                    failure, wait_s = failure_of_limit(route.contract.id, shortage), shortage.wait_s
         trace.ended_s, trace.cost = job.elapsed_s, progress.cost
         if failure is None:
             return None
@@ -123,10 +144,10 @@ class Dispatcher:
             jitter=random.random(),  # noqa: S311 -- no secret depends on it
         )
 
-    async def _call(self, job: "_Job", trace: Trace) -> Failure | None:
+    async def _call(self, job: "_Job", trace: Trace, holding: Holding) -> Failure | None:
         """One upstream call between its two ledger entries."""
         progress, candidate = job.progress, trace.candidate
-        async with await self._accounting.reserve(job.call, candidate, progress.attempts + 1) as booking:
+        async with await self._accounting.reserve(job.call, candidate, progress.attempts + 1, holding) as booking:
             progress.attempts += 1
             trace.called = True
             progress.route, progress.cost = candidate.route, booking.estimate
@@ -179,6 +200,18 @@ class _Job:
     @property
     def elapsed_s(self) -> float:
         return time.monotonic() - self.begun_s
+
+
+def _without(conditions: Conditions, call: Call, spent: Mapping[str, ContractSpent]) -> Conditions:
+    """As if the routes of these contracts were held."""
+    if not spent:
+        return conditions
+    holds = dict(conditions.holds)
+    for route in call.snapshot.routes.values():
+        if (found := spent.get(route.contract.id)) is not None:
+            what = f"the budget '{found.account.budget.id}' of its contract has no room for the request"
+            holds[route.id] = (*holds.get(route.id, ()), Hold(Reason.BUDGET, found.account.until, what))
+    return replace(conditions, holds=holds)
 
 
 async def _left_within(client: Client, wait_s: float) -> bool:

@@ -2,6 +2,8 @@
 
 from gateway.stores.audit_log import AuditLog
 from gateway.stores.books_sqlite import SqliteBooks
+from gateway.stores.budgets_memory import MemoryBudgets
+from gateway.stores.budgets_redis import RedisBudgets
 from gateway.stores.claims_memory import MemoryClaims, remembered_claims
 from gateway.stores.claims_redis import RedisClaims
 from gateway.stores.evidence_sqlite import EvidenceFile, SqliteEvidence
@@ -15,8 +17,10 @@ from gateway.stores.state_redis import RedisState
 __all__ = [
     "AuditLog",
     "EvidenceFile",
+    "MemoryBudgets",
     "MemoryClaims",
     "MemoryState",
+    "RedisBudgets",
     "RedisClaims",
     "RedisState",
     "SqliteBooks",

@@ -4,9 +4,11 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 
+from gateway.core.budget import Scope
 from gateway.core.ledger import Entry, Kind, in_order
 from gateway.core.money import from_nanos
 from gateway.core.spend import SpendQuery, SpendRow
@@ -17,7 +19,7 @@ from gateway.stores.ledger_schema import check_version
 from gateway.stores.statements import statement
 
 _SPEND, _REQUESTS, _REQUEST = map(statement, ("spend", "requests", "request"))
-_COVERED, _ATTEMPTS = map(statement, ("covered", "attempts"))
+_COVERED, _ATTEMPTS, _SPENT = map(statement, ("covered", "attempts", "spent"))
 _LOCK_WAIT_S_MAX = 5.0
 
 
@@ -44,6 +46,13 @@ class SqliteBooks:
             )
             for row in self._rows(sql, _period(query.since, query.until))
         ]
+
+    def spent(self, scope: str, subject: str, currency: str, since: datetime | None) -> Decimal:
+        """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        # A scope is the name of its column: only names from that closed set enter the statement.
+        sql = _SPENT.format(column=Scope(scope).value)
+        [row] = self._rows(sql, {"subject": subject, "currency": currency, "since": _period(since, None)["since"]})
+        return from_nanos(row["nanos"])
 
     def requests(self, limit: int) -> Sequence[Entry]:
         """The latest entry of each of the latest ``limit`` attempts, newest first; raises ``LedgerUnavailable``."""

@@ -26,6 +26,9 @@ _LUA = files("gateway.stores").joinpath("lua")
 _TAKE = _LUA.joinpath("take.lua").read_text(encoding="utf-8")
 _ENTER = _LUA.joinpath("enter.lua").read_text(encoding="utf-8")
 _SWAP = _LUA.joinpath("swap.lua").read_text(encoding="utf-8")
+_BUDGETS = {
+    name: _LUA.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in ("budget_hold", "budget_add", "budget_seed")
+}
 # What Redis calls its own troubles; in Redis 6 they stand amid the text of a script's error.
 _CODE = re.compile(r"\b(OOM|READONLY|LOADING|BUSY|MISCONF|MASTERDOWN|CLUSTERDOWN|NOAUTH|WRONGPASS|NOPERM|WRONGTYPE)\b")
 
@@ -48,6 +51,7 @@ class RedisState:
         self._take = self._redis.register_script(_TAKE)
         self._enter = self._redis.register_script(_ENTER)
         self._swap = self._redis.register_script(_SWAP)
+        self._scripts = {name: self._redis.register_script(script) for name, script in _BUDGETS.items()}
         self._timeout_s = timeout_s
         self._connections = asyncio.Semaphore(CONNECTIONS_MAX)
         self._circuit = Circuit()
@@ -117,6 +121,14 @@ class RedisState:
             return None if found is None else str(found)
 
         return await self._asked(swapped)
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[str]) -> list[str]:
+        """What that script answers; raises ``StateUnavailable``."""
+
+        async def answered() -> list[str]:
+            return [str(part) for part in await self._scripts[script](list(keys), list(arguments))]
+
+        return await self._asked(answered)
 
     async def aclose(self) -> None:
         """Close all connections, within the timeout."""

@@ -7,9 +7,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.core.budget import Account
 from gateway.core.contract import OnUnavailable
 from gateway.core.diagnosis import Outcome, Owner
 from gateway.core.eligibility import Hold
+from gateway.core.money import NANOS_PER_UNIT
 from gateway.core.observed import Reading
 from gateway.core.snapshot import Route
 from gateway.core.staleness import Deadline
@@ -20,6 +22,9 @@ PAGED_OWNERS = (Owner.ACCOUNT, Owner.VERIFICATION)
 _Family = TypeVar("_Family", Counter, Gauge, Histogram)
 _REQUEST_BUCKETS_S = (0.01, 0.1, 0.5, 1, 2, 3, 5, 8, 12, 18, 25, 35, 50, 70, 90, 120, 180, 300)
 _OVERHEAD_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+
+
+_BUDGET = ("budget", "subject", "currency")
 
 
 class Metrics:
@@ -86,6 +91,18 @@ class Metrics:
         self.saved = Counter(
             "gateway_saved", "Requests that got an earlier one's result and cost nothing.", ("how", "app"), registry=registry
         )
+        self.budget_amount = Gauge(
+            "gateway_budget_amount", "What a budget's period has, in units of its currency.", _BUDGET, registry=registry
+        )
+        self.budget_spent = Gauge(
+            "gateway_budget_used",
+            "What is used of it, as this gateway saw it last; attempts in flight at their estimates.",
+            _BUDGET,
+            registry=registry,
+        )
+        self.budget_refusals = Counter(
+            "gateway_budget_refusals", "Requests that a budget had no room for.", _BUDGET, registry=registry
+        )
         held = Gauge("gateway_bytes_in_flight", "Bytes of the request bodies that are held now.", registry=registry)
         held.set_function(bytes_in_flight)
         lag = Gauge("gateway_ledger_lag_seconds", "Age of the oldest ledger entry that waits to be written.", registry=registry)
@@ -136,6 +153,17 @@ class Metrics:
     def app_limited(self, app: str, limit: str) -> None:
         """An app's own limit refused a request."""
         self.of(self.limited, app, limit).inc()
+
+    def budget_used(self, account: Account, used_nanos: int) -> None:
+        """So much of it is used now."""
+        budget = account.budget
+        labels = (budget.id, account.subject, budget.currency)
+        self.of(self.budget_amount, *labels).set(float(budget.amount))
+        self.of(self.budget_spent, *labels).set(used_nanos / NANOS_PER_UNIT)
+
+    def budget_refused(self, account: Account) -> None:
+        """A request did not fit."""
+        self.of(self.budget_refusals, account.budget.id, account.subject, account.budget.currency).inc()
 
     def spared(self, how: str, app: str) -> None:
         """A request joined an earlier one, or got its answer again."""

@@ -422,3 +422,27 @@ def _after(row: SpendRow, reserved: str | None, closing: Kind | None, closed: st
     if amount is None:
         return replace(row, unknown_exposures=row.unknown_exposures + 1)
     return replace(row, exposure=row.exposure + Decimal(amount))
+
+
+async def test_a_budget_s_spend_counts_all_that_is_or_may_be_to_pay(opening: Factory, tmp_path: Path) -> None:
+    """Open and ambiguous attempts and unknown costs at their estimates, adjustments added; one subject, currency, period."""
+    earlier = NOON - timedelta(days=40)
+    async with opening(tmp_path) as opened:
+        for request_id, entries in {
+            "settled": [entry(Kind.SETTLE, "settled", "0.20")],
+            "unknown": [entry(Kind.SETTLE, "unknown", None)],
+            "open": [],
+            "void": [entry(Kind.VOID, "void", "0")],
+            "ambiguous": [entry(Kind.EXPIRE, "ambiguous", "0.50")],
+            "resolved": [entry(Kind.EXPIRE, "resolved", "0.50"), entry(Kind.ADJUST, "resolved", "0.30")],
+            "corrected": [entry(Kind.SETTLE, "corrected", "0.20"), entry(Kind.ADJUST, "corrected", "-0.05")],
+        }.items():
+            await opened.ledger.append(entry(Kind.RESERVE, request_id, "0.50"), *entries)
+        await opened.ledger.append(entry(Kind.RESERVE, "euros", "7", currency="EUR"))
+        await opened.ledger.append(entry(Kind.RESERVE, "other", "9", app="other"))
+        await opened.ledger.append(entry(Kind.RESERVE, "earlier", "3", at=earlier))
+        assert opened.books.spent("app", "storefront", "USD", NOON) == Decimal("2.15")
+        assert opened.books.spent("app", "storefront", "USD", None) == Decimal("5.15")
+        assert opened.books.spent("team", "web", "USD", NOON) == Decimal("11.15")
+        assert opened.books.spent("contract", "openai-direct", "EUR", NOON) == 7
+        assert opened.books.spent("contract", "nobody", "USD", None) == 0

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -19,6 +20,7 @@ from gateway.core.snapshot import App
 from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission
 from gateway.engine.app_limits import AppLimiter
+from gateway.engine.budgets import BudgetKeeper
 from gateway.engine.conditions import RouteConditions
 from gateway.engine.contract_limits import ContractLimiter
 from gateway.engine.dispatch import Dispatcher
@@ -29,7 +31,7 @@ from gateway.ports import Ledger
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.images import image_endpoints
 from gateway.server.planes import data_plane
-from gateway.stores import MemoryState
+from gateway.stores import MemoryBudgets, MemoryState, SqliteBooks
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 from tests.unit.core.samples import APP, MODEL, PROVIDER, ROUTE, snapshot
@@ -70,6 +72,7 @@ async def gateway_to(
             RouteConditions(Health(now), observed, limiter, dict, now),
             heartbeat_s=settings.heartbeat_s,
             decided=lambda call, conditions, found: None,
+            budgets=BudgetKeeper(MemoryBudgets(time.monotonic), SqliteBooks(Path("none")), metrics, now),
         )
         app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
         endpoints = image_endpoints(settings, current, dispatcher, admission=admission, limiter=app_limiter, clock=now)

@@ -1,0 +1,170 @@
+"""No budget is exceeded by an image, whoever asks at once; real programs, and the simulator counts what was made."""
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.app.configuration import load_config
+from gateway.app.reading import books_of
+from tests.integration.programs import House, control, run
+from tests.integration.two_contracts import GENERATIONS, KEY, WISH, Configuration, Place, changed
+from tests.real_redis import real_redis
+
+REQUESTS = 1_000
+# At 0.50 USD an image.
+IMAGES = 40
+
+
+def with_budgets(*, redis_url: str = "", **budgets: Any) -> Configuration:
+    def change(found: Configuration) -> None:
+        found["budgets"] = {name: {"amount": 20, "currency": "USD"} | budget for name, budget in budgets.items()}
+        if redis_url:
+            found["state"] = {"redis_url": redis_url}
+
+    return changed(change)
+
+
+async def ask(house: House, **wish: Any) -> tuple[int, Any, dict[str, Any]]:
+    async with house.client(KEY) as app, app.post(GENERATIONS, json=WISH | wish) as answer:
+        return answer.status, answer.headers, await answer.json()
+
+
+async def ask_often(houses: list[House], count: int) -> Counter[int]:
+    """So many requests, all at once, over these gateways."""
+
+    async def one(app: aiohttp.ClientSession) -> int:
+        async with app.post(GENERATIONS, json=WISH) as answer:
+            await answer.read()
+            return answer.status
+
+    apps = [house.client(KEY) for house in houses]
+    try:
+        return Counter(await asyncio.gather(*(one(apps[number % len(apps)]) for number in range(count))))
+    finally:
+        for app in apps:
+            await app.close()
+
+
+def images(place: Place) -> int:
+    return sum(control(provider.url, "stats")["images"] for provider in (place.openai, place.atlas))
+
+
+async def test_a_thousand_at_once_do_not_overspend_by_one_image(place: Place) -> None:
+    """Exactly as many images as fit are made, the rest is 402, and a new process knows what is used."""
+    with place.gateway(with_budgets(shop={"app": "shop"})) as house:
+        assert await ask_often([house], REQUESTS) == {200: IMAGES, 402: REQUESTS - IMAGES}
+        assert images(place) == IMAGES
+        used = books_of(load_config(place.config, house.environment)).spent("app", "shop", "USD", None)
+        assert used == 20
+        house.gateway.stop()
+        again = place.restart(house)
+        try:
+            status, headers, body = await ask(House(house.openai, house.atlas, again, house.environment))
+        finally:
+            again.stop()
+    assert (status, body["error"]["code"], headers["x-gateway-owner"]) == (402, "budget_exceeded", "app_policy")
+    assert headers["x-should-retry"] == "false"
+    for said in ("'shop'", "0.00 of 20.00 USD", f"{datetime.now(UTC).year}-"):
+        assert said in body["error"]["message"]
+
+
+async def test_replicas_that_share_redis_do_not_overspend_together(place: Place) -> None:
+    """Two gateways, one budget."""
+    with real_redis() as redis:
+        configuration = with_budgets(redis_url=redis.url, team={"team": "*", "period": "day"})
+        with place.gateway(configuration) as one, place.gateway(name="two") as two:
+            assert await ask_often([one, two], REQUESTS) == {200: IMAGES, 402: REQUESTS - IMAGES}
+    assert images(place) == IMAGES
+
+
+async def test_a_contract_s_budget_moves_requests_to_another_contract(place: Place) -> None:
+    """Without any fallback policy; where no contract has room, it is 402."""
+    with place.gateway(with_budgets(each={"contract": "*", "period": "total", "amount": 1})) as house:
+        served = [(await ask(house))[:2] for _ in range(5)]
+    assert [status for status, _ in served] == [200, 200, 200, 200, 402]
+    assert [headers["x-gateway-contract"] for _, headers in served[:4]] == ["direct@1"] * 2 + ["reseller@1"] * 2
+
+
+async def test_a_soft_threshold_is_told_and_a_soft_budget_refuses_nothing(place: Place) -> None:
+    """In a header and in metrics, from the share on that is configured."""
+    with place.gateway(with_budgets(warned={"app": "shop", "amount": 1, "hard": False, "soft_at": 0.75})) as house:
+        answers = [await ask(house) for _ in range(3)]
+        assert [status for status, _, _ in answers] == [200] * 3
+        assert "x-gateway-budget" not in answers[0][1]
+        assert answers[1][1]["x-gateway-budget"].startswith("warned; used=1.00; amount=1.00; currency=USD; resets=")
+        assert "used=1.50" in answers[2][1]["x-gateway-budget"]
+        async with house.client(KEY) as app, app.get(f"{house.admin_url}/metrics") as scraped:
+            text = await scraped.text()
+        assert 'gateway_budget_used{budget="warned",currency="USD",subject="shop"} 1.5' in text
+
+
+async def test_what_surely_cost_nothing_is_given_back(place: Place) -> None:
+    """A refusal frees its hold; what may have been billed keeps it."""
+    with place.gateway(with_budgets(shop={"app": "shop", "amount": 1})) as house:
+        house.fault(kind="status", status=400, times=3)
+        assert [(await ask(house))[0] for _ in range(4)] == [400, 400, 400, 200]
+        house.fault(kind="reset_mid_body", times=1)
+        with contextlib.suppress(aiohttp.ClientError):
+            assert (await ask(house))[0] != 200
+        assert (await ask(house))[0] == 402
+
+
+@pytest.mark.parametrize(("policy", "status"), [("fail_closed", 503), ("fail_open", 200)])
+async def test_while_redis_is_down_the_budget_decides(place: Place, policy: str, status: int) -> None:
+    """A hard budget that cannot be looked up refuses, unless it says otherwise; then it is filled from the ledger."""
+    with real_redis() as redis:
+        configuration = with_budgets(redis_url=redis.url, shop={"app": "shop", "amount": 1.5, "on_unavailable": policy})
+        with place.gateway(configuration) as house:
+            assert (await ask(house))[0] == 200
+            redis.stop()
+            answered, _, body = await ask(house)
+            assert answered == status
+            assert status == 200 or body["error"]["code"] == "budgets_unavailable"
+            redis.start()
+            async with asyncio.timeout(20):
+                while (await ask(house))[0] != 402:
+                    await asyncio.sleep(0.05)
+            assert images(place) <= 3 + (policy == "fail_open") * 20
+            if policy == "fail_closed":
+                assert images(place) == 3
+
+
+async def test_what_has_no_price_is_refused_where_the_app_says_so(place: Place) -> None:
+    """402 that says why; otherwise it is served at an unknown cost."""
+
+    def unpriced(found: Configuration) -> None:
+        found["price_lists"]["usd"]["models"] = {"another": {"per_request": 0.5}}
+        found["apps"]["shop"]["unknown_price"] = "refuse"
+
+    with place.gateway(changed(unpriced)) as house:
+        status, headers, body = await ask(house)
+        assert (status, body["error"]["code"], headers["x-should-retry"]) == (402, "unknown_price", "false")
+        assert images(place) == 0
+
+
+async def test_the_command_shows_what_is_used(place: Place) -> None:
+    """By the ledger, with what is left; as JSON for programs."""
+    with place.gateway(with_budgets(shop={"app": "*", "amount": 2})) as house:
+        await ask(house)
+        environment = house.environment | {"GATEWAY_CONFIG": str(place.config)}
+        found = json.loads(run("budgets", "--format", "json", environment=environment).stdout)["budgets"]
+        assert [(it["subject"], it["used"], it["left"]) for it in found] == [("press", "0.00", "2.00"), ("shop", "0.50", "1.50")]
+        assert "shop" in run("budgets", environment=environment).stdout
+
+
+def test_contradictions_are_found_before_they_cost_anything(place: Place, tmp_path: Path) -> None:
+    """An app that nobody has, a budget of nobody, and one in another currency, each at its place."""
+    wrong = with_budgets(
+        nobody={"app": "shopp"}, both={"app": "shop", "team": "shop"}, euros={"contract": "direct", "currency": "EUR"}
+    )
+    place.write(wrong)
+    told = run("check", str(place.config), environment={}).stderr
+    for said in ("'shopp' is no app", "exactly one of app, team and contract", "the budget counts 'EUR'", "bills in USD"):
+        assert said in told
