@@ -17,15 +17,17 @@ from gateway.core.snapshot import ProviderSettings, Snapshot
 from gateway.engine.ready_results import ReadyResults
 from gateway.ports import Probe, SharedState
 from gateway.signing import Signer
-from gateway.stores import MemoryState, RedisState, SqliteEvidence, SqliteLedger, unsigned
+from gateway.stores import MemoryState, PostgresLedger, RedisState, SqliteEvidence, SqliteLedger, unsigned
 
 _log = structlog.get_logger("gateway")
 
 
-def ledger_of(settings: Settings) -> SqliteLedger:
+def ledger_of(settings: Settings) -> SqliteLedger | PostgresLedger:
     """The ledger for writing, not open yet."""
     signer = signer_of(settings.signing)
     sign = unsigned if signer is None else partial(signer.sign, kind=ROOT)
+    if settings.ledger.url is not None:
+        return PostgresLedger(settings.ledger.url.reveal(), now, sign=sign)
     return SqliteLedger(settings.ledger.path, settings.ledger.synchronous, now, sign=sign)
 
 

@@ -25,5 +25,12 @@ def admin_address(path: Path | None) -> tuple[str, int]:
     return host if isinstance(host, str) else Admin().host, port if isinstance(port, int) else Admin().port
 
 
+def ledger_url(path: Path | None) -> str | None:
+    """``ledger.url`` as that configuration has it, whatever else is missing from it: to make tables needs nothing more."""
+    ledger = read_tree(_config_path(path, os.environ), os.environ).root.member("ledger")
+    url = None if ledger is None else ledger.member("url")
+    return url.value if url is not None and isinstance(url.value, str) else None
+
+
 def _config_path(path: Path | None, environment: Mapping[str, str]) -> Path:
     return path or Path(environment.get("GATEWAY_CONFIG", DEFAULT_CONFIG))

@@ -15,7 +15,7 @@ from gateway.engine.idempotency import Once
 from gateway.engine.pick_up import PickUp
 from gateway.ports import ClaimsShelf, SharedState
 from gateway.relay.result_folder import ResultFolder
-from gateway.stores import RedisClaims, RedisState, SqliteSavings, remembered_claims
+from gateway.stores import PostgresSavings, RedisClaims, RedisState, SqliteSavings, remembered_claims
 from gateway.telemetry.metrics import Metrics
 
 _log = structlog.get_logger("gateway")
@@ -25,12 +25,18 @@ _log = structlog.get_logger("gateway")
 async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> AsyncIterator[tuple[Once, PickUp]]:
     """While the gateway runs. Only one that shares no state is sure to be alone in its folder of answers."""
     settings, found = loaded.settings, loaded.settings.idempotency
-    savings = SqliteSavings(settings.ledger.path)
+    savings = (
+        SqliteSavings(settings.ledger.path) if settings.ledger.url is None else PostgresSavings(settings.ledger.url.reveal())
+    )
     folder = ResultFolder(settings.results, lambda text: _log.error("results", problem=text))
     async with folder.opened(alone=not isinstance(state, RedisState)) as results, _claims(settings, state) as claims:
         claiming = Claiming(claims, Lifetimes(found.keys_s, found.window_s), now, metrics.state_failed)
         pick_up = PickUp(claiming.running, results, books_of(loaded), savings)
-        yield Once(claiming, results, savings, clock=now, saved=metrics.spared), pick_up
+        once = Once(claiming, results, savings, clock=now, saved=metrics.spared)
+        try:
+            yield once, pick_up
+        finally:
+            await once.ended()
 
 
 @asynccontextmanager

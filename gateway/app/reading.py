@@ -12,7 +12,7 @@ from gateway.config.settings import SigningSettings
 from gateway.core.chain import ROOT, Root, Verification
 from gateway.ports import Books
 from gateway.signing import BadSignature, key_set, published, verified
-from gateway.stores import EvidenceFile, SqliteBooks, SqliteLedger, verify_ledger
+from gateway.stores import EvidenceFile, PostgresBooks, SqliteBooks, SqliteLedger, verify_ledger, verify_postgres
 
 
 def open_books(config_path: Path | None) -> Books:
@@ -22,7 +22,8 @@ def open_books(config_path: Path | None) -> Books:
 
 def books_of(loaded: Loaded) -> Books:
     """The ledger of a configuration that is loaded already."""
-    return SqliteBooks(loaded.settings.ledger.path)
+    ledger = loaded.settings.ledger
+    return SqliteBooks(ledger.path) if ledger.url is None else PostgresBooks(ledger.url.reveal())
 
 
 def check_unused(ledger: Path) -> None:
@@ -45,7 +46,10 @@ def published_keys(signing: SigningSettings) -> dict[str, Any]:
 
 def verify(loaded: Loaded, keys: Mapping[str, Any] | None, progress: Callable[[int, int], None]) -> Verification:
     """Read the whole ledger of that configuration; ``keys`` (a JWK set) are those that its roots must be signed with."""
-    return verify_ledger(loaded.settings.ledger.path, partial(_root_fault, keys=keys), progress)
+    ledger, check = loaded.settings.ledger, partial(_root_fault, keys=keys)
+    if ledger.url is not None:
+        return verify_postgres(ledger.url.reveal(), check, progress)
+    return verify_ledger(ledger.path, check, progress)
 
 
 def _root_fault(root: Root, signature: str, *, keys: Mapping[str, Any] | None) -> str:

@@ -32,6 +32,7 @@ _RECEIPTS = {
 _LEDGER = {
     "verify": "gateway.cli.ledger",
     "key": "gateway.cli.ledger",
+    "migrate": "gateway.cli.ledger_migrate",
 }
 # Where each command's function is; it is called as the command, unless ':' names it. A group holds further commands.
 _COMMANDS: Mapping[str, "str | _Group"] = {
@@ -53,7 +54,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "requests": "gateway.cli.requests",
     "evidence": "gateway.cli.evidence",
     "masked": "gateway.cli.masked",
-    "ledger": _Group("Verify the ledger; make a key that signs it.", _LEDGER),
+    "ledger": _Group("Verify the ledger; make a key that signs it; make its tables in PostgreSQL.", _LEDGER),
     "receipts": _Group("Verify a signed receipt.", _RECEIPTS),
     "keys": "gateway.cli.keys",
     "simulate": "gateway.cli.simulate",

@@ -1,8 +1,8 @@
 """What is written: the configuration's shape, bounds and defaults. What runs is ``gateway.core.snapshot``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from gateway.config.field import BaseUrl, Id, Line, Name, Prose, Seconds, mistake
 from gateway.config.schema_app import App
@@ -29,6 +29,20 @@ RedisUrl = Annotated[
     Field(max_length=500),
     WithJsonSchema({"type": "string", "pattern": "^(redis|rediss|unix)://.+", "maxLength": 500}),
     AfterValidator(_redis_url),
+]
+
+
+def _postgres_url(value: str) -> str:
+    if not value.startswith(("postgresql://", "postgres://")):
+        raise mistake("is not the URL of a PostgreSQL", "Write postgresql://USER:PASSWORD@HOST:5432/DATABASE.")
+    return value
+
+
+PostgresUrl = Annotated[
+    str,
+    Field(max_length=2000),
+    WithJsonSchema({"type": "string", "pattern": "^postgres(ql)?://.+", "maxLength": 2000}),
+    AfterValidator(_postgres_url),
 ]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -79,7 +93,15 @@ class Ledger(Written):
     path: Prose = "var/ledger.sqlite"
     """The SQLite file, relative to the folder in which the gateway starts; its folder is made."""
     synchronous: Literal["full", "normal"] = "full"
-    """'full' survives a power cut; 'normal' is faster and may lose the last entries in one."""
+    """Of the file: 'full' survives a power cut; 'normal' is faster and may lose the last entries in one."""
+    url: PostgresUrl | None = None
+    """A PostgreSQL that replicas share, such as postgresql://USER:PASSWORD@HOST:5432/DATABASE, instead of a file."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.url is not None and "path" in self.model_fields_set:
+            raise mistake("has both path and url", "Keep url for PostgreSQL, or path for a SQLite file.")
+        return self
 
 
 class State(Written):

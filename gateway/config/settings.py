@@ -39,10 +39,11 @@ class AdminSettings:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """The SQLite file, relative to the working directory, and how hard a commit is."""
+    """The SQLite file, relative to the working directory, and how hard a commit is; with a ``url``, PostgreSQL instead."""
 
     path: Path
     synchronous: Literal["full", "normal"]
+    url: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,11 @@ def settings_of(written: schema.Configuration, own: OwnSecrets = NO_SECRETS) -> 
     beside = Path(written.ledger.path).parent
     folder = beside / "history" if written.history.folder is None else Path(written.history.folder)
     redis_url = None if written.state.redis_url is None else Secret(written.state.redis_url)
+    ledger_url = None if written.ledger.url is None else Secret(written.ledger.url)
     return Settings(
         server=ServerSettings(**dict(written.server) | {"spool_folder": Path(written.server.spool_folder)}),
         admin=AdminSettings(**dict(written.admin)),
-        ledger=LedgerSettings(Path(written.ledger.path), written.ledger.synchronous),
+        ledger=LedgerSettings(Path(written.ledger.path), written.ledger.synchronous, ledger_url),
         state=StateSettings(redis_url, written.state.timeout_s),
         history=HistorySettings(folder, written.history.revisions_max),
         decisions=DecisionSettings(beside / "decisions.jsonl", written.decisions.kept_max),

@@ -89,7 +89,7 @@ def revision_of(written: schema.Configuration) -> str:
 
     Holds keys as hashes, and where credentials are found instead of what they are.
     """
-    content = written.model_dump(mode="json", exclude={"include": True, "state": {"redis_url"}})
+    content = written.model_dump(mode="json", exclude={"include": True, "state": {"redis_url"}, "ledger": {"url"}})
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_CHARS]
 

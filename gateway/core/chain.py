@@ -32,7 +32,7 @@ def link(before: bytes, row: Sequence[Value]) -> bytes:
 class Root:
     """The end of one writer's UTC day: ``rows`` of its chain so far, the last with number ``seq`` and hash ``chain`` (hex).
 
-    ``before`` is the digest of the writer's root before it, empty for the first: a root that is missing is noticed too.
+    ``before`` is the digest of the root before it, whoever wrote that, and empty for the first: one that is missing is noticed.
     """
 
     writer: str
@@ -74,16 +74,18 @@ class Fault:
 
 
 class Verification:
-    """Reads all rows in the order of their numbers. ``faults`` are what does not fit, at most ``FAULTS_MAX`` of them.
+    """Reads all rows. ``faults`` are what does not fit, at most ``FAULTS_MAX`` of them.
 
-    ``unchained`` counts the rows that were written before there was a chain. ``gapless``: numbers follow one another without
-    gaps, so that one tells of a missing row.
+    Roots come in the order they were written. Rows come in that of their numbers; where there are several writers, writer by
+    writer, those without one first. ``unchained`` counts the rows that were written before there was a chain. ``gapless``:
+    numbers follow one another without gaps, so that one tells of a missing row.
     """
 
     def __init__(self, roots: Iterable[Root], *, gapless: bool) -> None:
         self.faults: list[Fault] = []
         self.rows = self.unchained = 0
         self._gapless, self._seq = gapless, 0
+        self._unchained: Link | None = None
         self._tips: dict[str, bytes] = {}
         self._counts: dict[str, int] = {}
         self._due = self._in_order(roots)
@@ -96,8 +98,11 @@ class Verification:
             if self._counts:
                 self._fault(found, "it was put in afterwards: it has no hash")
             else:
-                self.unchained += 1
+                self.unchained, self._unchained = self.unchained + 1, found
             return
+        if self._unchained is not None and found.seq < self._unchained.seq:
+            self._fault(self._unchained, "it was put in afterwards: it has no hash")
+            self._unchained = None
         before = self._tips.get(found.writer) or seed(found.writer)
         if link(before, found.row) != found.chain:
             self._fault(found, _reason(missing))
@@ -118,11 +123,11 @@ class Verification:
 
     def _in_order(self, roots: Iterable[Root]) -> dict[tuple[str, int], Root]:
         due: dict[tuple[str, int], Root] = {}
-        digests: dict[str, str] = {}
-        for root in sorted(roots, key=lambda it: (it.writer, it.rows)):
-            if root.before != digests.get(root.writer, ""):
+        before = ""
+        for root in roots:
+            if root.before != before:
                 self.faults.append(Fault(root.seq, "", f"the root of {root.day} does not follow the one before it"))
-            digests[root.writer] = root.digest
+            before = root.digest
             due[root.writer, root.rows] = root
         return due
 

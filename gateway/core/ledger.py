@@ -1,11 +1,11 @@
 """The ledger's immutable rows: money held before a call, and what became of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.core.diagnosis import Outcome
+from gateway.core.diagnosis import Outcome, Owner
 from gateway.core.money import Cost
 from gateway.core.tokens import Usage
 
@@ -84,6 +84,11 @@ class Entry:
         """Unique and the same on every repetition of the same booking, so that writing twice books once."""
         attempt = f"{self.attribution.request_id}.{self.attribution.attempt}"
         return f"{attempt}.{self.kind}.{self.reference}" if self.kind is Kind.ADJUST else f"{attempt}.{self.kind}"
+
+
+def expired(reserve: Entry, at: datetime) -> Entry:
+    """What closes an attempt that nobody will finish: it may have been billed, so it stands at its estimate."""
+    return replace(reserve, kind=Kind.EXPIRE, occurred_at=at, images=0, outcome=Outcome.AMBIGUOUS, owner=Owner.GATEWAY.value)
 
 
 _ORDER = {Kind.RESERVE: 0, Kind.ADJUST: 2}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -16,6 +17,7 @@ from gateway.engine.failures import failure_of_departure
 from gateway.engine.recording import RecordingClient
 from gateway.engine.replaying import replay, saving_of
 from gateway.ports import LedgerUnavailable, Savings
+from gateway.relay.result_file import ResultHead
 from gateway.relay.result_folder import ResultFolder
 
 RunCall = Callable[[Client], Awaitable[Failure | None]]
@@ -36,6 +38,7 @@ class Once:
     ) -> None:
         self._claiming, self._results, self._savings = claiming, results, savings
         self._clock, self._saved = clock, saved
+        self._endings: set[asyncio.Task[None]] = set()
 
     async def serve(self, call: Call, presented: Presented, client: Client, progress: Progress, run: RunCall) -> Failure | None:
         """As ``run`` would, or as the earlier request was. Raises ``Refusal`` (422, 409, 503), and whatever ``run`` raises."""
@@ -62,9 +65,7 @@ class Once:
         self, call: Call, place: Place | None, presented: Presented, client: Client, progress: Progress, *, run: RunCall
     ) -> Failure | None:
         """Run it, keep its answer, and tell at its end what became of it, whatever happens."""
-        running = self._claiming.running[call.request_id] = Running(
-            call.app.id, call.request.model, self._clock(), presented.left
-        )
+        self._claiming.running[call.request_id] = Running(call.app.id, call.request.model, self._clock(), presented.left)
         progress.original_id = ""
         kept = self._results.begin(call.request_id) if call.app.keeps_results else None
         recording = RecordingClient(client, kept, lambda: self._claiming.nobody_follows(call.request_id, place))
@@ -78,15 +79,31 @@ class Once:
             standing = Standing.AMBIGUOUS if progress.attempts else Standing.RELEASED
             raise
         finally:
-            try:
-                kept_whole = await recording.keep(call, progress) if standing is Standing.FINISHED else await recording.forget()
-                left = presented.left()
-                end = End(standing, self._claiming.now_s(), kept_whole, left, awaited=retryable or left)
-                await self._claiming.tell_end(call.request_id, place, end)
-            finally:
-                del self._claiming.running[call.request_id]
-                running.ended.set()
+            left = presented.left()
+            end = End(standing, self._claiming.now_s(), kept=False, left=left, awaited=retryable or left)
+            # Neither the client nor the request's record waits for the disk.
+            head = recording.head(call, progress) if standing is Standing.FINISHED else None
+            ending = asyncio.create_task(
+                self._end(call.request_id, place, recording, end, head), name=f"end of {call.request_id}"
+            )
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
         return failure
+
+    async def _end(
+        self, request_id: str, place: Place | None, recording: RecordingClient, end: End, head: ResultHead | None
+    ) -> None:
+        """Keep the answer, then say so to whoever asks for it or waits for it."""
+        try:
+            kept = await recording.forget() if head is None else await recording.keep(head)
+            await self._claiming.tell_end(request_id, place, replace(end, kept=kept))
+        finally:
+            self._claiming.running.pop(request_id).ended.set()
+
+    async def ended(self) -> None:
+        """Returns once all that has been answered is kept, and its claims say so."""
+        while self._endings:
+            await asyncio.wait(self._endings)
 
     async def _replay(self, call: Call, original_id: str, how: How, client: Client) -> None:
         """Give the earlier answer; nothing is paid and nothing is sent. Raises ``Refusal`` (409) where it is gone."""

@@ -39,9 +39,9 @@ class RecordingClient:
         await self._client.gone()
         await self._awaited()
 
-    async def keep(self, call: Call, progress: Progress) -> bool:
+    async def keep(self, head: ResultHead) -> bool:
         """The answer was complete: whether it can be given again."""
-        return self._kept is not None and await self._kept.finish(self._head(call, progress, self._kept.length))
+        return self._kept is not None and await self._kept.finish(head)
 
     async def forget(self) -> bool:
         """The answer was not complete, so that nobody else may have it: false, it cannot be given again."""
@@ -49,7 +49,8 @@ class RecordingClient:
             await self._kept.discard()
         return False
 
-    def _head(self, call: Call, progress: Progress, length: int) -> ResultHead:
+    def head(self, call: Call, progress: Progress) -> ResultHead:
+        """All of the answer but its body, once it is complete."""
         cost: Cost = progress.cost or nothing(NONE)
         return ResultHead(
             app=call.app.id,
@@ -58,7 +59,7 @@ class RecordingClient:
             stream=call.request.stream,
             status=self._status,
             headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers),
-            length=length,
+            length=0 if self._kept is None else self._kept.length,
             cost=None if cost.amount is None else cost.text,
             currency=cost.currency,
             basis=cost.basis.value,

@@ -1,6 +1,7 @@
 """Where the gateway keeps what must outlive it, or what replicas share."""
 
 from gateway.stores.audit_log import AuditLog
+from gateway.stores.books_postgres import PostgresBooks
 from gateway.stores.books_sqlite import SqliteBooks
 from gateway.stores.budgets_memory import MemoryBudgets
 from gateway.stores.budgets_redis import RedisBudgets
@@ -8,8 +9,11 @@ from gateway.stores.claims_memory import MemoryClaims, remembered_claims
 from gateway.stores.claims_redis import RedisClaims
 from gateway.stores.evidence_sqlite import EvidenceFile, SqliteEvidence
 from gateway.stores.ledger_chain import unsigned
+from gateway.stores.ledger_postgres import PostgresLedger
 from gateway.stores.ledger_sqlite import SqliteLedger
 from gateway.stores.ledger_verify import verify_ledger
+from gateway.stores.ledger_verify_postgres import verify_postgres
+from gateway.stores.savings_postgres import PostgresSavings
 from gateway.stores.savings_sqlite import SqliteSavings
 from gateway.stores.state_memory import MemoryState
 from gateway.stores.state_redis import RedisState
@@ -20,6 +24,9 @@ __all__ = [
     "MemoryBudgets",
     "MemoryClaims",
     "MemoryState",
+    "PostgresBooks",
+    "PostgresLedger",
+    "PostgresSavings",
     "RedisBudgets",
     "RedisClaims",
     "RedisState",
@@ -30,4 +37,5 @@ __all__ = [
     "remembered_claims",
     "unsigned",
     "verify_ledger",
+    "verify_postgres",
 ]

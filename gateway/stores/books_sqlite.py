@@ -9,17 +9,19 @@ from itertools import groupby
 from pathlib import Path
 
 from gateway.core.budget import Scope
-from gateway.core.ledger import Entry, Kind, in_order
+from gateway.core.ledger import Entry, in_order
 from gateway.core.money import from_nanos
 from gateway.core.spend import SpendQuery, SpendRow
 from gateway.ports import LedgerUnavailable
+from gateway.stores.book_rows import covered_of, period_of, spend_row_of
 from gateway.stores.ledger_failure import failure_text
-from gateway.stores.ledger_rows import INTEGER_MAX, entry_of, microseconds_of
+from gateway.stores.ledger_rows import entry_of
 from gateway.stores.ledger_schema import check_version
 from gateway.stores.statements import statement
 
 _SPEND, _REQUESTS, _REQUEST = map(statement, ("spend", "requests", "request"))
 _COVERED, _ATTEMPTS, _SPENT = map(statement, ("covered", "attempts", "spent"))
+_DAY = "date(reserve.begun_at / 1000000, 'unixepoch')"
 _LOCK_WAIT_S_MAX = 5.0
 
 
@@ -32,26 +34,15 @@ class SqliteBooks:
     def spend(self, query: SpendQuery) -> Sequence[SpendRow]:
         """One row a group and currency, ordered by the groups' keys; raises ``LedgerUnavailable``."""
         # A dimension's value is the name of its column: only names from that closed set enter the statement.
-        sql = _SPEND.format(keys="".join(f"{dimension.value}, " for dimension in query.by))
-        return [
-            SpendRow(
-                keys=tuple(row[: len(query.by)]),
-                currency=row["currency"],
-                requests=row["requests"],
-                images=row["images"],
-                cost=from_nanos(row["cost_nanos"]),
-                exposure=from_nanos(row["exposure_nanos"]),
-                unknown_costs=row["unknown_costs"],
-                unknown_exposures=row["unknown_exposures"],
-            )
-            for row in self._rows(sql, _period(query.since, query.until))
-        ]
+        sql = _SPEND.format(keys="".join(f"{dimension.value}, " for dimension in query.by), day=_DAY)
+        keys = tuple(dimension.value for dimension in query.by)
+        return [spend_row_of(row, keys) for row in self._rows(sql, period_of(query.since, query.until))]
 
     def spent(self, scope: str, subject: str, currency: str, since: datetime | None) -> Decimal:
         """See ``ports.Books``; raises ``LedgerUnavailable``."""
         # A scope is the name of its column: only names from that closed set enter the statement.
         sql = _SPENT.format(column=Scope(scope).value)
-        [row] = self._rows(sql, {"subject": subject, "currency": currency, "since": _period(since, None)["since"]})
+        [row] = self._rows(sql, {"subject": subject, "currency": currency, "since": period_of(since, None)["since"]})
         return from_nanos(row["nanos"])
 
     def requests(self, limit: int) -> Sequence[Entry]:
@@ -64,18 +55,11 @@ class SqliteBooks:
 
     def covered(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, Entry]]:
         """Failures that another contract covered, each with its cover; raises ``LedgerUnavailable`` as it goes."""
-        failed: list[Entry] = []
-        for row in self._rows(_COVERED, _period(since, until)):
-            entry = entry_of(row)
-            if entry.kind is not Kind.SETTLE:
-                failed.append(entry)
-                continue
-            yield from ((it, entry) for it in failed)
-            failed = []
+        return covered_of(map(entry_of, self._rows(_COVERED, period_of(since, until))))
 
     def attempts(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, ...]]:
         """All entries of each attempt begun in the period; raises ``LedgerUnavailable`` as it goes."""
-        entries = map(entry_of, self._rows(_ATTEMPTS, _period(since, until)))
+        entries = map(entry_of, self._rows(_ATTEMPTS, period_of(since, until)))
         for _, group in groupby(entries, key=lambda it: (it.attribution.request_id, it.attribution.attempt)):
             yield in_order(group)
 
@@ -98,10 +82,3 @@ class SqliteBooks:
                 yield from connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise LedgerUnavailable(failure_text(self._path, "read", error)) from error
-
-
-def _period(since: datetime | None, until: datetime | None) -> dict[str, int]:
-    return {
-        "since": -INTEGER_MAX if since is None else microseconds_of(since),
-        "until": INTEGER_MAX if until is None else microseconds_of(until),
-    }

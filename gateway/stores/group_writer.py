@@ -26,18 +26,24 @@ class Batch:
 # comes alone never waits.
 GATHER_S = 0.001
 
+# How long it may be silent before a writer that wants to know is asked whether it could write.
+IDLE_S = 2.0
+
 # Makes a group durable and says for each batch, in order, why it was refused; ``None`` where it was written.
 Commit = Callable[[Sequence[Batch]], Sequence[str | None]]
+# Whether a write would succeed now.
+Idle = Callable[[], bool]
 
 
 class GroupWriter:
     """Hands groups of batches to ``commit`` in a thread of its own and wakes each caller once its batch is durable.
 
-    At most ``queue_batches_max`` batches wait; the group being written comes on top.
+    At most ``queue_batches_max`` batches wait; the group being written comes on top. While nothing is written, ``idle`` is
+    called every ``IDLE_S``, in the same thread.
     """
 
-    def __init__(self, commit: Commit, queue_batches_max: int) -> None:
-        self._commit, self._queue_batches_max = commit, queue_batches_max
+    def __init__(self, commit: Commit, queue_batches_max: int, idle: Idle | None = None) -> None:
+        self._commit, self._queue_batches_max, self._idle = commit, queue_batches_max, idle
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._writing_since_s: float | None = None
         self._stopping = False
@@ -73,6 +79,11 @@ class GroupWriter:
         self._thread.join()
 
     @property
+    def stopped(self) -> bool:
+        """Whether it takes nothing more."""
+        return self._stopping
+
+    @property
     def lag_s(self) -> float:
         """Age of the oldest entry that is being written, and so not durable yet; 0 when none is."""
         since_s = self._writing_since_s
@@ -92,7 +103,7 @@ class GroupWriter:
     def _next_group(self) -> list[Batch]:
         """All that wait, as soon as any does; empty once the writer is stopped and nothing waits."""
         group: list[Batch] = []
-        batch = self._queue.get()
+        batch = self._first()
         if self._crowded:
             time.sleep(GATHER_S)
         with suppress(Empty):
@@ -104,6 +115,14 @@ class GroupWriter:
         self._writing_since_s = group[0].submitted_s if group else None
         self._crowded = len(group) > 1
         return group
+
+    def _first(self) -> Batch | None:
+        while self._idle is not None:
+            try:
+                return self._queue.get(timeout=IDLE_S)
+            except Empty:
+                self.failing = not self._idle()
+        return self._queue.get()
 
 
 def _wake(group: Sequence[Batch], refusals: Sequence[str | None]) -> None:

@@ -1,13 +1,15 @@
 """An entry as a row of the ledger's table, and back."""
 
 import json
-import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from gateway.core.diagnosis import Outcome
 from gateway.core.ledger import Attribution, Entry, Kind
 from gateway.core.money import Basis, Cost, from_nanos, to_nanos
 from gateway.core.tokens import Usage
+from gateway.ports import LedgerUnavailable
 
 INTEGER_MAX = 2**63 - 1
 Row = tuple[str | int | None, ...]
@@ -15,6 +17,23 @@ Row = tuple[str | int | None, ...]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NO_USAGE = (None, None, None, None, None, None)
+
+
+class Columns(Protocol):
+    """A row as it is read, by column."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The value; texts as ``str``, numbers as ``int``."""
+        ...
+
+
+def rows_of(entries: Sequence[Entry], ledger: str) -> tuple[Row, ...]:
+    """All of them; raises ``LedgerUnavailable`` where one cannot be booked exactly. ``ledger`` says which, for people."""
+    try:
+        return tuple(row_of(entry) for entry in entries)
+    except ValueError as error:
+        events = ", ".join(entry.event_id for entry in entries)
+        raise LedgerUnavailable(f"The ledger {ledger} cannot book {events}: {error}. Check the contract's price list.") from error
 
 
 def row_of(entry: Entry) -> Row:
@@ -65,7 +84,7 @@ def row_of(entry: Entry) -> Row:
     )
 
 
-def entry_of(row: sqlite3.Row) -> Entry:
+def entry_of(row: Columns) -> Entry:
     """The entry that ``row_of`` turned into this row."""
     nanos = row["amount_nanos"]
     attribution = Attribution(
@@ -121,7 +140,7 @@ def _counts(usage: Usage) -> tuple[int, ...]:
     return (usage.text_in, usage.image_in, usage.cached_text_in, usage.cached_image_in, usage.image_out, usage.text_out)
 
 
-def _usage_of(row: sqlite3.Row) -> Usage | None:
+def _usage_of(row: Columns) -> Usage | None:
     if row["text_in"] is None:
         return None
     return Usage(

@@ -3,20 +3,18 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from gateway.core.diagnosis import Outcome, Owner
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger import Entry, Kind, expired
 from gateway.ports import LedgerUnavailable
 from gateway.stores.group_writer import Batch, GroupWriter
 from gateway.stores.ledger_chain import Sign, Tip, tip_of, unsigned, write_root
 from gateway.stores.ledger_failure import failure_text, folder_text
 from gateway.stores.ledger_lock import LedgerLock
-from gateway.stores.ledger_rows import Row, entry_of, microseconds_of, moment_of, row_of
+from gateway.stores.ledger_rows import Row, entry_of, microseconds_of, moment_of, row_of, rows_of
 from gateway.stores.ledger_schema import prepare
 from gateway.stores.statements import statement
 
@@ -87,13 +85,7 @@ class SqliteLedger:
         """Queue the entries, all or none of them; see ``ports.Ledger``."""
         if self._writer is None:
             raise LedgerUnavailable(f"The ledger {self._path} is not open. Start the gateway again.")
-        try:
-            rows = tuple(row_of(entry) for entry in entries)
-        except ValueError as error:
-            events = ", ".join(entry.event_id for entry in entries)
-            raise LedgerUnavailable(
-                f"The ledger {self._path} cannot book {events}: {error}. Check the contract's price list."
-            ) from error
+        rows = rows_of(entries, str(self._path))
         # An entry that closes an attempt is never turned away: there is at most one for each reserve that found room.
         return self._writer.write(rows, bounded=any(entry.kind is Kind.RESERVE for entry in entries))
 
@@ -142,12 +134,7 @@ class SqliteLedger:
 
     def _expire_orphans(self, connection: sqlite3.Connection) -> int:
         now = self._clock()
-        orphans = [
-            replace(
-                entry_of(row), kind=Kind.EXPIRE, occurred_at=now, images=0, outcome=Outcome.AMBIGUOUS, owner=Owner.GATEWAY.value
-            )
-            for row in connection.execute(_ORPHANS)
-        ]
+        orphans = [expired(entry_of(row), now) for row in connection.execute(_ORPHANS)]
         with _transaction(connection):
             tip = self._insert(connection, [row_of(orphan) for orphan in orphans], self._tip)
         self._tip = tip

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from gateway.core.ledger import Entry, Kind
 from gateway.core.spend import Dimension, SpendQuery, SpendRow
 from gateway.ports import Books, Ledger, LedgerUnavailable
-from gateway.stores import SqliteBooks, SqliteLedger
+from gateway.stores import PostgresBooks, PostgresLedger, SqliteBooks, SqliteLedger
 from tests.contract.ledger_samples import NOON, Clock, entry
+from tests.real_postgres import RealPostgres
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,26 @@ async def sqlite(folder: Path) -> AsyncIterator[Opened]:
         ledger.close()
 
 
-@pytest.fixture(params=[sqlite], ids=["sqlite"])
+def postgres_in(server: RealPostgres) -> Factory:
+    """A folder has the database of its name."""
+    databases: dict[Path, str] = {}
+
+    @asynccontextmanager
+    async def postgres(folder: Path) -> AsyncIterator[Opened]:
+        url = databases.get(folder) or databases.setdefault(folder, server.database())
+        ledger = PostgresLedger(url, Clock())
+        try:
+            expired = ledger.open()
+            yield Opened(ledger, PostgresBooks(url), expired)
+        finally:
+            ledger.close()
+
+    return postgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 def opening(request: pytest.FixtureRequest) -> Factory:
-    return request.param
+    return sqlite if request.param == "sqlite" else postgres_in(request.getfixturevalue("postgres"))
 
 
 BY_CONTRACT = SpendQuery((Dimension.CONTRACT,))
@@ -54,7 +72,8 @@ BY_CONTRACT = SpendQuery((Dimension.CONTRACT,))
 
 async def test_entries_come_back_as_they_were_written(opening: Factory, tmp_path: Path) -> None:
     """Every member of an entry is kept, and a request's entries come in the order they were written."""
-    written = [entry(Kind.RESERVE), entry(Kind.SETTLE, amount="0.05268", at=NOON + timedelta(seconds=8, microseconds=1))]
+    later = NOON + timedelta(seconds=8, microseconds=1)
+    written = [entry(Kind.RESERVE), entry(Kind.SETTLE, amount="0.05268", at=later, begun_at=NOON)]
     async with opening(tmp_path) as opened:
         for each in written:
             await opened.ledger.append(each)
@@ -285,7 +304,7 @@ async def test_a_period_is_half_open_and_counts_by_the_begin_of_the_attempt(open
     async with opening(tmp_path) as opened:
         for request_id, begun in (("req_before", midnight - timedelta(microseconds=1)), ("req_at", midnight)):
             await opened.ledger.append(entry(Kind.RESERVE, request_id, at=begun))
-            await opened.ledger.append(entry(Kind.SETTLE, request_id, "1", at=midnight + timedelta(days=3)))
+            await opened.ledger.append(entry(Kind.SETTLE, request_id, "1", at=midnight + timedelta(days=3), begun_at=begun))
         by_day = SpendQuery((Dimension.DAY,))
         assert [row.keys for row in opened.books.spend(by_day)] == [("2026-10-01",), ("2026-10-02",)]
         assert [row.keys for row in opened.books.spend(replace(by_day, since=midnight))] == [("2026-10-02",)]
@@ -314,7 +333,7 @@ def _attempts(request_id: str, *lives: tuple[str, Kind], at: datetime = NOON) ->
         then = at + timedelta(seconds=attempt)
         found.append(entry(Kind.RESERVE, request_id, at=at, attempt=attempt, contract=contract))
         if kind is not Kind.RESERVE:
-            found.append(entry(kind, request_id, at=then, attempt=attempt, contract=contract))
+            found.append(entry(kind, request_id, at=then, begun_at=at, attempt=attempt, contract=contract))
     return found
 
 

@@ -135,6 +135,16 @@ CREATE TABLE saving (
 ) STRICT;
 CREATE INDEX saving_occurred_at ON saving (occurred_at);
 
+CREATE TRIGGER saving_is_never_changed BEFORE UPDATE ON saving
+BEGIN
+    SELECT RAISE(ABORT, 'a saving is never changed');
+END;
+
+CREATE TRIGGER saving_is_never_removed BEFORE DELETE ON saving
+BEGIN
+    SELECT RAISE(ABORT, 'a saving is never removed');
+END;
+
 -- The end of each day of a writer's chain, and of each run of the gateway; signed where a key is configured.
 CREATE TABLE root (
     writer     TEXT    NOT NULL,

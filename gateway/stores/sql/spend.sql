@@ -1,5 +1,5 @@
 -- Spend of the attempts begun in [:since, :until), by the dimensions put in for `keys`, and by
--- currency. Whole numbers only, so that the sums are exact.
+-- currency; `day` is the UTC date at which an attempt began. Whole numbers only, so that the sums are exact.
 WITH adjustment AS (
     SELECT request_id, attempt, sum(amount_nanos) AS nanos
     FROM entry
@@ -9,7 +9,7 @@ WITH adjustment AS (
 attempt AS (
     SELECT
         reserve.request_id, reserve.contract, reserve.team, reserve.app, reserve.provider, reserve.model,
-        date(reserve.begun_at / 1000000, 'unixepoch') AS day,
+        {day} AS day,
         coalesce(closing.currency, reserve.currency) AS currency,
         -- An adjusted attempt has a booked cost, whatever it was before.
         CASE WHEN adjustment.nanos IS NULL THEN coalesce(closing.kind, 'reserve') ELSE 'settle' END AS state,

@@ -361,6 +361,19 @@ def test_a_redis_is_told_without_its_password(tmp_path: Path) -> None:
     assert said(differences(one, two)) == ["setting | state.redis_url: changes (takes effect at the next start)"]
 
 
+def test_a_ledger_s_database_is_told_without_its_password(tmp_path: Path) -> None:
+    """Its URL may hold one; the revision does not depend on it."""
+    (tmp_path / "before").mkdir()
+    (tmp_path / "after").mkdir()
+    urls = ("postgresql://u:fake-one@127.0.0.1/x", "postgresql://u:fake-two@127.0.0.1/x")
+    one, two = (
+        loaded(base(tmp_path / name, more=f"ledger: {{url: '{url}'}}\n"))
+        for name, url in zip(("before", "after"), urls, strict=True)
+    )
+    assert said(differences(one, two)) == ["setting | ledger.url: changes (takes effect at the next start)"]
+    assert one.snapshot.revision == two.snapshot.revision
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder

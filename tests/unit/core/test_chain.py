@@ -98,6 +98,13 @@ def test_a_row_without_a_hash_behind_the_chain_s_begin_was_put_in() -> None:
     assert (fault.event, "put in afterwards" in fault.what) == ("forged", True)
 
 
+def test_a_row_without_a_hash_that_is_read_before_the_chain_was_put_in_where_its_number_is_higher() -> None:
+    """Where rows come writer by writer, those without one come first; it is told once."""
+    rows = [Link(1, "old", "", None, ("old",)), Link(9, "forged", "", None, ("forged",)), *chained(2, start=2)]
+    (fault,) = faults(rows, gapless=False)
+    assert (fault.event, "put in afterwards" in fault.what) == ("forged", True)
+
+
 def test_an_end_that_is_cut_off_is_found_by_its_root() -> None:
     """The chain alone cannot know how long it was."""
     rows = chained(5)
