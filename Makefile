@@ -45,6 +45,7 @@ lock: .venv-lock/bin/uv
 	$(COMPILE) --upgrade --extra simulator --extra export pyproject.toml $(LOCKS)/demo.in $(LOCKS)/test.in -o $(LOCKS)/test.txt
 	$(COMPILE) --extra simulator pyproject.toml $(LOCKS)/demo.in -c $(LOCKS)/test.txt -o $(LOCKS)/demo.txt
 	$(COMPILE) pyproject.toml -c $(LOCKS)/test.txt -o $(LOCKS)/run.txt
+	$(COMPILE) $(LOCKS)/build.in -c $(LOCKS)/test.txt -o $(LOCKS)/build.txt
 	$(COMPILE) --upgrade $(LOCKS)/sdk.in -o $(LOCKS)/sdk.txt
 	$(subst 3.11,3.12,$(COMPILE)) --upgrade $(LOCKS)/focus.in -o $(LOCKS)/focus.txt
 	$(COMPILE) --upgrade bench/requirements/litellm.in -o bench/requirements/litellm.txt
