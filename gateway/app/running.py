@@ -31,6 +31,7 @@ from gateway.engine.dispatch import Dispatcher
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.readiness import Readiness, Walker
 from gateway.engine.receipts import Receipts
+from gateway.engine.sweeper import sweep
 from gateway.engine.trail import Keep
 from gateway.listener import listening
 from gateway.ports import Provider
@@ -82,6 +83,7 @@ async def running(
         shelf = stack.enter_context(evidence_shelf(settings.evidence, metrics.evidence_lost.inc))
         evidence = EvidenceKeeping(Keep(settings.evidence.keep) if settings.evidence.requests_max else Keep.NOTHING, shelf)
         accounting = Accounting(ledger, now)
+        metrics.watch_owed(lambda: accounting.owed)
         budgets = budget_keeper(loaded, state, metrics)
         dispatcher = _dispatcher(
             settings, wire, accounting, routes=routes, evidence=evidence, decisions=decisions, budgets=budgets
@@ -113,7 +115,8 @@ async def running(
             orphans=orphans,
         )
         reloads = _reloads(operations.reloader, reload_requested)
-        await stack.enter_async_context(tended(*reloads, routes.deadlines.tell_daily()))
+        sweeping = sweep(ledger, accounting, _tell_swept)
+        await stack.enter_async_context(tended(*reloads, routes.deadlines.tell_daily(), sweeping))
         yield addresses
 
 
@@ -177,6 +180,15 @@ async def _listening(stack: AsyncExitStack, settings: Settings, data: ASGIApp, a
     admin_url = await stack.enter_async_context(listening(admin, settings.admin.host, settings.admin.port, grace_s=1))
     data_url = await stack.enter_async_context(listening(data, server.host, server.port, grace_s=server.shutdown_grace_s))
     return Addresses(data_url, admin_url)
+
+
+def _tell_swept(orphans: int, why: str) -> None:
+    if orphans:
+        _log.warning(
+            "orphans", expired=orphans, problem="Attempts that a gateway which lives no more had open may have been billed."
+        )
+    if why:
+        _log.error("ledger", problem=why)
 
 
 def _reloads(reloader: Reloader, requested: asyncio.Event | None) -> Iterator[Coroutine[None, None, None]]:

@@ -1,7 +1,7 @@
 """Money around an attempt: a durable ``reserve`` before it, exactly one durable closing entry after it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,20 @@ class Accounting:
 
     def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
         self._ledger, self._clock = ledger, clock
+        # Closing entries that the ledger has refused, by event id.
+        self._owed: dict[str, Entry] = {}
+
+    async def book_owed(self) -> None:
+        """Once more write what the ledger has refused, one by one; what it refuses again stays owed."""
+        for event_id, entry in list(self._owed.items()):
+            with suppress(LedgerUnavailable):
+                await self._ledger.append(entry)
+                self._owed.pop(event_id, None)
+
+    @property
+    def owed(self) -> int:
+        """How many attempts have ended whose end is not in the ledger yet: at most one a reserve that it has taken."""
+        return len(self._owed)
 
     async def reserve(self, call: Call, candidate: Candidate, attempt: int, holding: Holding | None = None) -> "Booking":
         """Hold the attempt's estimate; returns once that is durable, raises ``LedgerUnavailable``.
@@ -34,6 +48,7 @@ class Accounting:
         booking = Booking(
             self._ledger,
             self._clock,
+            self._owed,
             call,
             candidate.route,
             candidate.estimate,
@@ -61,6 +76,7 @@ class Booking:
 
     _ledger: Ledger
     _clock: Callable[[], datetime]
+    _owed: dict[str, Entry]
     _call: Call
     route: Route
     estimate: Cost
@@ -90,7 +106,11 @@ class Booking:
         """Book that nothing was sent."""
         await self._close(Outcome.NOT_SENT, nothing(self.estimate.currency), owner=Owner.GATEWAY)
 
-    def write(
+    async def write(self, kind: Kind, cost: Cost, *, images: int) -> None:
+        """Append one entry of this attempt."""
+        await self._ledger.append(self._entry(kind, cost, images=images))
+
+    def _entry(
         self,
         kind: Kind,
         cost: Cost,
@@ -100,10 +120,9 @@ class Booking:
         outcome: Outcome | None = None,
         owner: str = "",
         discrepancies: tuple[str, ...] = (),
-    ) -> Awaitable[None]:
-        """Append one entry of this attempt."""
+    ) -> Entry:
         request = self._call.request
-        entry = Entry(
+        return Entry(
             kind=kind,
             attribution=self._attribution,
             occurred_at=self._clock(),
@@ -118,7 +137,6 @@ class Booking:
             discrepancies=discrepancies,
             images_sha256=tuple(it.sha256 for it in delivery.pictures if it.sha256) if delivery else (),
         )
-        return self._ledger.append(entry)
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,21 +154,24 @@ class Booking:
         owner: str = "",
         discrepancies: tuple[str, ...] = (),
     ) -> None:
-        """A client that leaves or a shutdown ends only the wait: what the ledger has been handed is written."""
+        """A client that leaves or a shutdown ends only the wait: what the ledger has been handed is written.
+
+        What the ledger refuses is owed: it is written once the ledger can be written again.
+        """
         self._closed = True
+        entry = self._entry(
+            closing_kind(outcome),
+            cost,
+            images=delivery.images if delivery else 0,
+            delivery=delivery,
+            outcome=outcome,
+            owner=owner,
+            discrepancies=discrepancies,
+        )
         try:
-            await self.write(
-                closing_kind(outcome),
-                cost,
-                images=delivery.images if delivery else 0,
-                delivery=delivery,
-                outcome=outcome,
-                owner=owner,
-                discrepancies=discrepancies,
-            )
+            await self._ledger.append(entry)
         except LedgerUnavailable:
-            # Leaving the booking tries once more, as ambiguous: an entry that is refused need not leave the attempt open.
-            self._closed = False
+            self._owed[entry.event_id] = entry
             raise
         await self.give_back(cost)
 

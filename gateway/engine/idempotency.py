@@ -81,13 +81,15 @@ class Once:
         finally:
             left = presented.left()
             end = End(standing, self._claiming.now_s(), kept=False, left=left, awaited=retryable or left)
-            # Neither the client nor the request's record waits for the disk.
-            head = recording.head(call, progress) if standing is Standing.FINISHED else None
-            ending = asyncio.create_task(
-                self._end(call.request_id, place, recording, end, head), name=f"end of {call.request_id}"
-            )
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
+            if standing is Standing.FINISHED:
+                # The answer has gone: the request's record does not wait for the disk.
+                head = recording.head(call, progress)
+                ending = asyncio.create_task(self._end(call.request_id, place, recording, end, head))
+                self._endings.add(ending)
+                ending.add_done_callback(self._endings.discard)
+            else:
+                # The answer is still to go: whoever has it may send the same key again.
+                await self._end(call.request_id, place, recording, end, None)
         return failure
 
     async def _end(

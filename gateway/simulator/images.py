@@ -54,21 +54,22 @@ class ImageEndpoint:
         ending = _ENDINGS.get(strike.kind, Ending.WHOLE)
         rate_headers = exchange.rate_headers(images, job.bill.total, next(iter(strike.limits), None))
         if job.wish.stream:
-            self._bill(job)
+            self._bill(job, exchange)
             headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", **rate_headers}
             await exchange.deliver(job.events(), headers, ending)
             return
         body = await job.body()
-        self._bill(job)
+        self._bill(job, exchange)
         headers = {"content-type": "application/json", **rate_headers}
         if ending is not Ending.CUT:
             headers["content-length"] = str(len(body))
         await exchange.deliver(_once(body), headers, ending)
 
-    def _bill(self, job: Job) -> None:
+    def _bill(self, job: Job, exchange: Exchange) -> None:
         """Before the first byte leaves: who has read the answer finds it billed."""
         if job.pictures:
-            self._stats.bill(job.wish.model.id, len(job.pictures), job.bill)
+            client_request_id = exchange.request.headers.get("x-client-request-id", "")
+            self._stats.bill(job.wish.model.id, len(job.pictures), job.bill, client_request_id)
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

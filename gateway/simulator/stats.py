@@ -10,6 +10,7 @@ from gateway.simulator.usage import Tokens
 
 # A data URL of an edit can have 20 MB; a prompt is kept whole.
 TEXT_CHARS_KEPT_MAX = 40_000
+REQUESTS_KEPT_MAX = 10_000
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Stats:
 
     _total: _Count = field(default_factory=_Count)
     _by_model: dict[str, _Count] = field(default_factory=dict)
+    _by_request: dict[str, int] = field(default_factory=dict)
     _last_request: dict[str, Any] | None = None
 
     def arrive(self) -> None:
@@ -51,8 +53,12 @@ class Stats:
             ],
         }
 
-    def bill(self, model: str, images: int, tokens: Tokens) -> None:
-        """Images were made: they cost, whether or not the answer arrives."""
+    def bill(self, model: str, images: int, tokens: Tokens, client_request_id: str) -> None:
+        """Images were made: they cost, whether or not the answer arrives. The latest are also counted by what asked for them."""
+        if client_request_id:
+            self._by_request[client_request_id] = self._by_request.pop(client_request_id, 0) + images
+            if len(self._by_request) > REQUESTS_KEPT_MAX:
+                del self._by_request[next(iter(self._by_request))]
         self._total.images += images
         self._total.tokens += tokens
         count = self._by_model.setdefault(model, _Count())
@@ -63,11 +69,12 @@ class Stats:
     def as_json(self) -> dict[str, Any]:
         """The answer of the control endpoint."""
         models = {model: count.as_json() for model, count in sorted(self._by_model.items())}
-        return self._total.as_json() | {"by_model": models, "last_request": self._last_request}
+        found = self._total.as_json() | {"by_model": models, "last_request": self._last_request}
+        return found | {"images_by_request": self._by_request}
 
     def reset(self) -> None:
         """Begin anew."""
-        self._total, self._by_model, self._last_request = _Count(), {}, None
+        self._total, self._by_model, self._by_request, self._last_request = _Count(), {}, {}, None
 
 
 def _shortened(value: object) -> object:

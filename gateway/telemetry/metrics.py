@@ -132,6 +132,11 @@ class Metrics:
         """Ask this at every scrape."""
         self.registry.register(_Deadlines(days_left))
 
+    def watch_owed(self, owed: Callable[[], int]) -> None:
+        """Ask this at every scrape."""
+        gauge = Gauge("gateway_ledger_owed_entries", "Ended attempts whose end the ledger has refused.", registry=self.registry)
+        gauge.set_function(lambda: float(owed()))
+
     def watch_ledger(self, failing: Callable[[], bool]) -> None:
         """Ask this at every scrape."""
         gauge = Gauge("gateway_ledger_failing", "1 while the latest write of the ledger was refused.", registry=self.registry)
