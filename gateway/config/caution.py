@@ -12,6 +12,7 @@ from gateway.config.problem import Path, Problem
 from gateway.config.schema import Configuration
 from gateway.config.schema_contract import Contract
 from gateway.config.schema_price import Price
+from gateway.config.series import series_cautions
 from gateway.core.contract import OnAmbiguous, VerificationState
 from gateway.core.pricing import ANY
 from gateway.core.snapshot import Snapshot
@@ -21,7 +22,13 @@ UNKNOWN = "unknown"
 
 def cautions(written: Configuration, snapshot: Snapshot, root: Node, today: date) -> tuple[Problem, ...]:
     """All warnings about a valid configuration, and the snapshot that was made of it, on that UTC day."""
-    found = [*_emptiness(written), *_listeners(written), *_providers(written), *_price_lists(written, today)]
+    found = [
+        *_emptiness(written),
+        *_listeners(written),
+        *_providers(written),
+        *series_cautions(written, today),
+        *_gaps_of_lists(written),
+    ]
     found += [*routing_cautions(written), *date_cautions(snapshot, today)]
     for key, contract in written.contracts.items():
         found += _terms(("contracts", key), contract)
@@ -86,12 +93,8 @@ def _days(path: Path, contract: Contract, today: date) -> Iterator[Caution]:
         yield (*path, "effective_from"), what, "Correct the day, or use another contract until then."
 
 
-def _price_lists(written: Configuration, today: date) -> Iterator[Caution]:
+def _gaps_of_lists(written: Configuration) -> Iterator[Caution]:
     for key, prices in written.price_lists.items():
-        if not prices.in_force(today):
-            field = "effective_from" if today < prices.effective_from else "effective_to"
-            what = "the price list is not in force today: costs by it will be unknown, never 0"
-            yield ("price_lists", key, field), what, "Enter the prices of today as a new list and name it in the contract."
         for model, price in prices.models.items():
             yield from _gaps(("price_lists", key, "models", model), price)
 

@@ -47,7 +47,8 @@ def _sections(snapshot: Snapshot) -> dict[str, Mapping[str, Any]]:
         "model": {it.name: it for it in snapshot.models.values()},
         "route": snapshot.routes,
         "contract": snapshot.contracts,
-        "price list": {it.price_list.id: it.price_list for it in snapshot.routes.values()},
+        "price list": {each.id: each for it in snapshot.routes.values() for each in it.price_list.series},
+        "exchange rates": snapshot.exchange,
         "app": {it.id: it for it in snapshot.apps.values()},
         "provider": snapshot.providers,
     }
@@ -104,6 +105,7 @@ _KINDS: Mapping[str, tuple[Weight, Callable[[Any], str], Callable[[Any, Any], Sa
     "route": ("routing", lambda it: f"{it.model} at {it.provider.id} under {it.contract.id}, {it.state}", _route_changes),
     "contract": ("money", lambda it: f"billed by {it.billing.owner}", lambda old, new: compared(old, new, "setting")),
     "price list": ("money", lambda it: f"in {it.currency}", lambda old, new: compared(old, new, "money", fixed=True)),
+    "exchange rates": ("setting", lambda it: f"{it.base} in {it.quote}", lambda old, new: compared(old, new, "setting")),
     "app": ("access", _app, _app_changes),
     "provider": ("routing", lambda it: f"at {urlsplit(it.base_url).netloc}", _provider_changes),
 }

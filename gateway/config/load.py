@@ -16,6 +16,7 @@ from gateway.config.own_secrets import read_own_secrets
 from gateway.config.policy_check import check_policies
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.references import check_references
+from gateway.config.series import check_series
 from gateway.config.settings import Settings, settings_of
 from gateway.config.snapshot import build_snapshot
 from gateway.config.tree import read_tree
@@ -61,4 +62,5 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
 
 
 def _contradictions(root: Node) -> tuple[Problem, ...]:
-    return (*check_references(root), *check_policies(root), *check_capabilities(root), *check_budgets(root))
+    by_names = (*check_references(root), *check_series(root), *check_policies(root))
+    return (*by_names, *check_capabilities(root), *check_budgets(root))

@@ -39,6 +39,8 @@ def _references(root: Node) -> Iterator[tuple[Path, str]]:
     """Every place that names something, and the section in which that must be defined."""
     for name, _ in entries(root, "contracts"):
         yield ("contracts", name, "price_list"), "price_lists"
+    for name, _ in entries(root, "price_lists"):
+        yield ("price_lists", name, "supersedes"), "price_lists"
     for name, _ in entries(root, "routes"):
         yield ("routes", name, "provider"), "providers"
         yield ("routes", name, "contract"), "contracts"

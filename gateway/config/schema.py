@@ -11,6 +11,7 @@ from gateway.config.schema_catalogue import Capabilities, CatalogueEntry
 from gateway.config.schema_contract import Contract
 from gateway.config.schema_credential import Credential
 from gateway.config.schema_idempotency import Idempotency, Results
+from gateway.config.schema_exchange import ExchangeRates
 from gateway.config.schema_model import Model
 from gateway.config.schema_price import PriceList
 from gateway.config.written import Written
@@ -243,6 +244,8 @@ class Configuration(Written):
     """Providers by id."""
     price_lists: dict[Id, PriceList] = Field(default_factory=dict)
     """Price lists by id."""
+    exchange: dict[Id, ExchangeRates] = Field(default_factory=dict)
+    """Tables of dated exchange rates by id, for reports only: everything is booked in the currency in which it is billed."""
     routes: dict[Id, Route] = Field(default_factory=dict)
     """Routes by id."""
     models: dict[Id, Model] = Field(default_factory=dict)

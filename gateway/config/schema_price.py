@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from gateway.config.field import Amount, Currency, Day, Name, PerMillion, PixelSize, Prose, Quality, RateSize, mistake
+from gateway.config.field import Amount, Currency, Day, Id, Name, PerMillion, PixelSize, Prose, Quality, RateSize, mistake
 from gateway.config.written import InForce, Written
 from gateway.core.pricing import ANY
 
@@ -106,5 +106,7 @@ class PriceList(InForce):
     """Where the prices were read."""
     recorded_on: Day
     """The day on which they were read."""
+    supersedes: Id | None = None
+    """Id of the list that it follows: days before effective_from stay with that one, so that a change never rewrites history."""
     models: dict[Name, Price]
     """The prices by upstream model."""

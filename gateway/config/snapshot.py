@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gateway.config import schema, schema_app, schema_budget, schema_contract, schema_model, schema_price
+from gateway.config import schema, schema_app, schema_budget, schema_contract, schema_exchange, schema_model, schema_price
 from gateway.config.capabilities import capabilities_of
 from gateway.config.handling import handling_of, policy_of
 from gateway.core.budget import Budget
@@ -22,6 +22,7 @@ from gateway.core.contract import (
     Verification,
 )
 from gateway.core.diagnosis import Owner
+from gateway.core.exchange import ExchangeRates
 from gateway.core.pricing import ImageRate, OutputTokens, Price, PriceList, TokenRates
 from gateway.core.secret import Secret
 from gateway.core.snapshot import (
@@ -42,7 +43,7 @@ REVISION_CHARS = 12
 
 def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secret]) -> Snapshot:
     """Every name in ``written`` is defined and every provider has a credential; both have been checked."""
-    price_lists = {key: _price_list(key, it) for key, it in written.price_lists.items()}
+    price_lists = _price_lists(written.price_lists)
     contracts = {key: _contract(key, it) for key, it in written.contracts.items()}
     providers = {key: _provider(key, it, credentials[key]) for key, it in written.providers.items()}
     catalogue = {name: capabilities_of(it.capabilities) for name, it in written.catalogue.items()}
@@ -81,6 +82,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
         catalogued=MappingProxyType({name: it.recorded_on for name, it in written.catalogue.items()}),
         price_lists=MappingProxyType(price_lists),
         budgets=tuple(_budget(key, it) for key, it in written.budgets.items()),
+        exchange=MappingProxyType({key: _exchange_rates(key, it) for key, it in written.exchange.items()}),
     )
 
 
@@ -117,7 +119,16 @@ def _contract(id: str, written: schema_contract.Contract) -> Contract:
     )
 
 
-def _price_list(id: str, written: schema_price.PriceList) -> PriceList:
+def _price_lists(written: Mapping[str, schema_price.PriceList]) -> dict[str, PriceList]:
+    """A list begins after the one it supersedes, which has been checked: by their days, that one is there already."""
+    made: dict[str, PriceList] = {}
+    for key in sorted(written, key=lambda it: written[it].effective_from):
+        earlier = written[key].supersedes
+        made[key] = _price_list(key, written[key], None if earlier is None else made[earlier])
+    return {key: made[key] for key in written}
+
+
+def _price_list(id: str, written: schema_price.PriceList, earlier: PriceList | None) -> PriceList:
     return PriceList(
         id=id,
         currency=written.currency,
@@ -126,7 +137,13 @@ def _price_list(id: str, written: schema_price.PriceList) -> PriceList:
         source=written.source,
         recorded_on=written.recorded_on,
         models=MappingProxyType({model: _price(it) for model, it in written.models.items()}),
+        earlier=earlier,
     )
+
+
+def _exchange_rates(id: str, written: schema_exchange.ExchangeRates) -> ExchangeRates:
+    rates = MappingProxyType({it.on: it.rate for it in sorted(written.rates, key=lambda it: it.on)})
+    return ExchangeRates(id, written.base, written.quote, written.source, written.days_max, rates)
 
 
 def _price(written: schema_price.Price) -> Price:

@@ -10,7 +10,7 @@ from gateway.config.problem import Position, Problem
 from gateway.config.source import FILE_BYTES_MAX, Unreadable, read_source
 
 # The sections that several files may fill together: mappings by id.
-SHARED_SECTIONS = ("catalogue", "contracts", "providers", "price_lists", "routes", "models", "apps")
+SHARED_SECTIONS = ("catalogue", "contracts", "providers", "price_lists", "exchange", "routes", "models", "apps")
 # Far above any configuration a person keeps; it stops an include that names the wrong folder.
 FILES_MAX = 500
 _WILDCARDS = frozenset("*?[")

@@ -8,7 +8,7 @@ from typing import Literal
 from gateway.core.capability import SizeRule
 from gateway.core.contract import Contract, RecordedLimit
 from gateway.core.money import amount_text
-from gateway.core.pricing import ImageRate
+from gateway.core.pricing import ImageRate, PriceList
 from gateway.core.secret import Secret
 from gateway.core.snapshot import ProviderSettings
 
@@ -27,6 +27,7 @@ _WEIGHT_OF: Mapping[str, Weight] = {
 _WORDS = {
     "billing.owner": "who bills", "billing.account": "the account that is billed", "billing.currency": "the invoice's currency",
     "billing.invoice_issuer": "who sends the invoice", "billing.terms": "the payment terms", "price_list": "the price list",
+    "earlier": "the list that it supersedes",
     "limits.owner": "who sets the limits", "limits.queue_s": "how long a request waits for a limit, in seconds,",
     "effective_from": "the first day in force", "effective_to": "the first day no longer in force",
     "verification.state": "the organization verification", "support.owner": "who answers tickets", "aliases": "its other names",
@@ -83,12 +84,12 @@ def _leaves(value: object, without: Set[str], path: str = "") -> Iterator[tuple[
         return
     if isinstance(value, ImageRate):
         yield path, value.amount
-    elif isinstance(value, Contract | ProviderSettings) and path:
+    elif isinstance(value, Contract | ProviderSettings | PriceList) and path:
         yield path, value.id
     elif is_dataclass(value) and not isinstance(value, Secret | SizeRule | RecordedLimit):
         inner = [(it.name, getattr(value, it.name)) for it in fields(value)]
     elif isinstance(value, Mapping):
-        inner = [(key.replace("_", _UNDERSCORE), value[key]) for key in sorted(value)]
+        inner = [(str(key).replace("_", _UNDERSCORE), value[key]) for key in sorted(value)]
     elif isinstance(value, tuple) and any(map(is_dataclass, value)):
         names = [_row(it) for it in value]
         inner = [(f"{it} ({names[:at].count(it) + 1})" if it in names[:at] else it, value[at]) for at, it in enumerate(names)]

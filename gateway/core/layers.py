@@ -141,7 +141,7 @@ def _terms(contract: Contract, routes: Sequence[Route], today: date) -> Iterator
         ("model", contract.model_mapping.statement + ("" if contract.model_mapping.verifiable else " Not verifiable.")),
     )
     yield from (Fact(name, value, where, begun) for name, value in owners)
-    for prices in {route.price_list.id: route.price_list for route in routes}.values():
+    for prices in {it.id: it for it in (route.price_list.at(today) for route in routes)}.values():
         old = too_old(prices.recorded_on, today, PRICE_LIST_DAYS_MAX)
         yield Fact("prices", f"{prices.id}, in {prices.currency}", prices.source, prices.recorded_on, stale=old)
     for route in routes:

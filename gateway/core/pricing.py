@@ -68,7 +68,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Prices by upstream model in one currency, in force from ``effective_from`` until ``effective_to`` (exclusive)."""
+    """Prices by upstream model in one currency, in force from ``effective_from`` until ``effective_to`` (exclusive).
+
+    ``earlier`` is the list that it supersedes, in the same currency: days before its own are that one's to price.
+    """
 
     id: str
     currency: str
@@ -77,11 +80,25 @@ class PriceList:
     source: str
     recorded_on: date
     models: Mapping[str, Price]
+    earlier: "PriceList | None" = None
+
+    @property
+    def series(self) -> "tuple[PriceList, ...]":
+        """This list and all that went before it, newest first."""
+        return (self,) if self.earlier is None else (self, *self.earlier.series)
+
+    def at(self, on: date) -> "PriceList":
+        """The list of the series that answers for that UTC day: each ends where the one that supersedes it begins."""
+        return next((it for it in self.series if it.effective_from <= on), self.series[-1])
 
     def price_of(self, upstream_model: str, on: date) -> Price | None:
-        """The model's price on that UTC day; ``None`` where the list has no answer."""
-        in_force = self.effective_from <= on and (self.effective_to is None or on < self.effective_to)
-        return self.models.get(upstream_model) if in_force else None
+        """The model's price on that UTC day; ``None`` where the series has no answer."""
+        found = self if self.earlier is None else self.at(on)
+        return found.models.get(upstream_model) if found.in_force(on) else None
+
+    def in_force(self, on: date) -> bool:
+        """Whether this list itself holds on that UTC day, whatever supersedes it."""
+        return self.effective_from <= on and (self.effective_to is None or on < self.effective_to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from gateway.core.contract import Contract, OnUnavailable
 from gateway.core.data_policy import DataPolicy
 from gateway.core.diagnosis import Owner
 from gateway.core.idempotency import Duplicates
+from gateway.core.exchange import ExchangeRates
 from gateway.core.images import Operation
 from gateway.core.pricing import PriceList
 from gateway.core.secret import Secret
@@ -207,3 +208,4 @@ class Snapshot:
     catalogued: Mapping[str, date] = field(default_factory=_empty)
     price_lists: Mapping[str, PriceList] = field(default_factory=_empty)
     budgets: tuple[Budget, ...] = ()
+    exchange: Mapping[str, ExchangeRates] = field(default_factory=_empty)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -45,14 +45,17 @@ class Accounting:
 
         What the attempt does not cost of ``holding`` goes back to its budgets, whatever happens.
         """
+        begun_at = self._clock()
+        # The request may have come in the day before: an attempt is priced by the list of the day on which it begins.
+        dated = replace(candidate, on=begun_at.date())
         booking = Booking(
             self._ledger,
             self._clock,
             self._owed,
             call,
             candidate.route,
-            candidate.estimate,
-            _attribution(call, candidate, attempt, self._clock()),
+            dated.estimate,
+            _attribution(call, dated, attempt, begun_at),
             holding,
         )
         if holding is not None:
@@ -92,7 +95,7 @@ class Booking:
 
     async def settle(self, delivery: Delivery, found: tuple[Discrepancy, ...]) -> Cost:
         """Book the delivery at its cost by the contract's price list, with its discrepancies; durable on return."""
-        cost = price(delivery, self.route.price_list, self.route.upstream_model, self._call.received_at.date())
+        cost = price(delivery, self.route.price_list, self.route.upstream_model, self._attribution.begun_at.date())
         await self._close(Outcome.COMPLETED, cost, delivery=delivery, discrepancies=tuple(map(str, found)))
         return cost
 
@@ -197,7 +200,7 @@ def _attribution(call: Call, candidate: Candidate, attempt: int, begun_at: datet
         contract_revision=contract.revision,
         billing_owner=contract.billing.owner,
         invoice_issuer=contract.billing.invoice_issuer,
-        price_list=route.price_list.id,
+        price_list=route.price_list.at(candidate.on).id,
         config_revision=call.snapshot.revision,
         operation=call.request.operation,
         tags=call.tags,

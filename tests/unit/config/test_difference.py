@@ -315,6 +315,27 @@ def test_what_comes_and_goes_is_described(tmp_path: Path) -> None:
     )
 
 
+def test_a_list_that_follows_and_a_rate_are_told_of(tmp_path: Path) -> None:
+    """What the new list is, which one it follows, and each day's rate."""
+    follows = "price_lists:\n  next: {currency: USD, effective_from: 2026-11-10, supersedes: reseller-prices, source: a page, "
+    follows += "recorded_on: 2026-11-09, models: {gpt-image-2: {per_request: 0.6}}}\n"
+    newer = (
+        ("price_lists:\n  reseller-prices:", f"{follows}  reseller-prices:"),
+        ("price_list: reseller-prices", "price_list: next"),
+    )
+    rates = "exchange:\n  ecb: {base: EUR, quote: USD, source: a page, rates: [{on: 2026-11-20, rate: 1.15}]}\ninclude:"
+    dearer = rates.replace("1.15", "1.16")
+    before, after = (_loaded(tmp_path / name, (("include:", it),)) for name, it in (("before", rates), ("after", dearer)))
+    none, followed = _loaded(tmp_path / "none", ()), _loaded(tmp_path / "followed", newer)
+    assert said(differences(none, followed)) == [
+        "money | model gpt-image-2: a 1024x1024 image of high quality by route spare costs from 0.400 to 0.600 USD (+50.0 %)",
+        "money | contract reseller: the price list changes from reseller-prices to next",
+        "money | price list next: is added: in USD",
+    ]
+    assert said(differences(none, before)) == ["setting | exchange rates ecb: is added: EUR in USD"]
+    assert said(differences(before, after)) == ["setting | exchange rates ecb: rates: 2026-11-20 changes from 1.15 to 1.16"]
+
+
 def test_new_apps_models_and_providers_are_described(tmp_path: Path) -> None:
     """Who may call with which keys, who serves and who bills."""
     text = with_second_route(_made(tmp_path / "before"), ALONE).read_text()
