@@ -51,6 +51,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "budgets": "gateway.cli.budgets",
     "export": "gateway.cli.export",
     "reconcile": "gateway.cli.reconcile",
+    "reprice": "gateway.cli.reprice",
     "requests": "gateway.cli.requests",
     "evidence": "gateway.cli.evidence",
     "masked": "gateway.cli.masked",

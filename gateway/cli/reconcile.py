@@ -22,9 +22,9 @@ from gateway.cli.failing import failing_clearly
 from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of
 from gateway.cli.paper import show
 from gateway.cli.period import naming
+from gateway.cli.posting import posting
 from gateway.cli.reconcile_file import BadFile, ProviderFile, check_whole, opened
 from gateway.cli.reconcile_mapping import BadMapping, Mapping, mapping_of
-from gateway.cli.reconcile_post import post
 from gateway.cli.reconcile_report import findings_csv, reconciliation_document, reconciliation_tables
 from gateway.config import Loaded
 from gateway.core.adjustment import Unbookable
@@ -162,12 +162,13 @@ def _resolve(loaded: Loaded, found: Reconciliation, admin: str, *, resolve: bool
         typer.echo("gateway: nothing was booked", err=True)
         raise typer.Exit(1)
     try:
-        booked, repeated = post(loaded, admin, [it.adjustment for it in found.resolutions], who=who, why=why)
+        with posting(loaded, admin, who=who, why=why) as posted:
+            posted.post([it.adjustment for it in found.resolutions])
     except (Declined, Unbookable) as refused:
         typer.echo(f"gateway: not booked: {refused}", err=True)
         raise typer.Exit(1) from refused
-    before = f", {repeated} had been before" if repeated else ""
-    typer.echo(f"gateway: {booked} booked{before}. Reconcile again: what remains is what you have to ask about.", err=True)
+    before = f", {posted.repeated} had been before" if posted.repeated else ""
+    typer.echo(f"gateway: {posted.booked} booked{before}. Reconcile again: what remains is what you have to ask about.", err=True)
 
 
 def _tolerance(written: Sequence[str]) -> Tolerance:
