@@ -10,8 +10,8 @@ from gateway.config.schema_budget import Budget
 from gateway.config.schema_catalogue import Capabilities, CatalogueEntry
 from gateway.config.schema_contract import Contract
 from gateway.config.schema_credential import Credential
-from gateway.config.schema_idempotency import Idempotency, Results
 from gateway.config.schema_exchange import ExchangeRates
+from gateway.config.schema_idempotency import Idempotency, Results
 from gateway.config.schema_model import Model
 from gateway.config.schema_price import PriceList
 from gateway.config.written import Written

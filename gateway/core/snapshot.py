@@ -12,8 +12,8 @@ from gateway.core.capability import Capabilities
 from gateway.core.contract import Contract, OnUnavailable
 from gateway.core.data_policy import DataPolicy
 from gateway.core.diagnosis import Owner
-from gateway.core.idempotency import Duplicates
 from gateway.core.exchange import ExchangeRates
+from gateway.core.idempotency import Duplicates
 from gateway.core.images import Operation
 from gateway.core.pricing import PriceList
 from gateway.core.secret import Secret
