@@ -337,7 +337,7 @@ def checked(machine: type[PaidOnce], examples: int) -> None:
 
 def test_nothing_is_paid_twice_in_one_process() -> None:
     """Claim, join, replay, settle and expire in any order, in memory."""
-    checked(PaidOnce, 400)
+    checked(PaidOnce, 200)
 
 
 def test_nothing_is_paid_twice_over_replicas() -> None:
@@ -347,4 +347,4 @@ def test_nothing_is_paid_twice_over_replicas() -> None:
         class InRedis(PaidOnce):
             shelves = staticmethod(lambda: in_redis(url))
 
-        checked(InRedis, 60)
+        checked(InRedis, 40)

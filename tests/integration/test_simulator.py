@@ -281,7 +281,8 @@ async def test_the_bill_is_kept_by_model_and_can_be_reset(http: aiohttp.ClientSe
     assert found["last_request"]["headers"]["authorization"] == f"Bearer {KEY}"
     async with http.delete("/_simulator/stats"):
         pass
-    assert await stats(http) == {"requests": 0, "images": 0, "tokens": NOTHING, "by_model": {}, "last_request": None}
+    nothing = {"requests": 0, "images": 0, "tokens": NOTHING, "by_model": {}, "images_by_request": {}, "last_request": None}
+    assert await stats(http) == nothing
 
 
 async def test_a_status_fault_is_openai_s_error(http: aiohttp.ClientSession) -> None:

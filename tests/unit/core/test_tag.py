@@ -132,3 +132,10 @@ def test_a_repeated_request_names_the_one_it_repeats() -> None:
     assert dict(tag.headers())[b"x-gateway-original-request-id"] == b"gw_1"
     assert tag.member()["original_request_id"] == "gw_1"
     assert b"x-gateway-original-request-id" not in dict(Tag("gw_2").headers())
+
+
+def test_a_budget_that_is_nearly_used_up_is_named() -> None:
+    """In a header, of any answer that a budget has paid for; any other says nothing of it."""
+    tag = Tag("gw_1", budget="web; used=16.00; amount=20.00; currency=USD")
+    assert dict(tag.headers())[b"x-gateway-budget"] == b"web; used=16.00; amount=20.00; currency=USD"
+    assert b"x-gateway-budget" not in dict(Tag("gw_1").headers())
