@@ -252,8 +252,11 @@ class Books(Protocol):
         """
         ...
 
-    def spend(self, query: SpendQuery) -> Sequence[SpendRow]:
-        """One row a group and currency, ordered by the groups' keys."""
+    def spend(self, query: SpendQuery, *, kept_sums: bool = True) -> Sequence[SpendRow]:
+        """One row a group and currency, ordered by the groups' keys; of the ledger as it is at one moment.
+
+        Days that are over are read from sums that were kept of them, unless told not to; what they say is the same.
+        """
         ...
 
     def requests(self, limit: int) -> Sequence[Entry]:
@@ -277,6 +280,17 @@ class Books(Protocol):
 
         Of an attempt the reserve comes first, then the entry that closes it, then its adjustments in the order they were made.
         The ledger is read meanwhile: memory does not depend on its size.
+        """
+        ...
+
+
+class Rollups(Protocol):
+    """Keeps sums of the ledger's days that are over, so that ``Books.spend`` need not read their entries."""
+
+    def roll_up_a_day(self) -> bool:
+        """Sum the next one that has no sums, or whose entries have changed since; false where there is none.
+
+        It waits for the database, and for seconds where the day is large. Raises ``LedgerUnavailable``.
         """
         ...
 

@@ -15,6 +15,7 @@ from gateway.app.budgets import budget_keeper
 from gateway.app.clock import now
 from gateway.app.protection import protection
 from gateway.app.reading import published_keys
+from gateway.app.rolling import rolling
 from gateway.app.supervision import Supervision, supervise
 from gateway.config import Loaded
 from gateway.config.current import Current
@@ -116,7 +117,7 @@ async def running(
         )
         reloads = _reloads(operations.reloader, reload_requested)
         sweeping = sweep(ledger, accounting, _tell_swept)
-        await stack.enter_async_context(tended(*reloads, routes.deadlines.tell_daily(), sweeping))
+        await stack.enter_async_context(tended(*reloads, routes.deadlines.tell_daily(), sweeping, rolling(settings.ledger)))
         yield addresses
 
 

@@ -19,7 +19,8 @@ from gateway.app.running import Addresses, running
 from gateway.cli.demo_app import DEMO_KEY, Picture, draw
 from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import stop_requested
-from gateway.cli.spend_report import spend_report, spend_table
+from gateway.cli.spend_paper import spend_table
+from gateway.cli.spend_report import spend_report
 from gateway.core.spend import Dimension, SpendQuery
 from gateway.ports import Books
 from gateway.telemetry.logs import configure_logs
@@ -86,9 +87,8 @@ def _show(console: Console, addresses: Addresses, pictures: Sequence[Picture], b
             tag.add_row(name, picture.headers[name])
         tag.add_row("cost, from the body", f"{picture.cost} {picture.headers['x-gateway-currency']}")
         console.print(tag)
-    by_contract = SpendQuery((Dimension.CONTRACT,))
     console.print()
-    console.print(spend_table(spend_report(by_contract, books.spend(by_contract), books.spend(SpendQuery(())))))
+    console.print(spend_table(spend_report(SpendQuery((Dimension.CONTRACT,)), books.spend)))
     lines = (
         "An app needs two lines, and keeps its OpenAI SDK:\n",
         f"  export OPENAI_BASE_URL={addresses.data_plane}/v1",

@@ -17,10 +17,9 @@ from gateway.cli.export_tally import Tally
 from gateway.cli.export_watch import watched
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
-from gateway.cli.period import Period, naming, period_of
+from gateway.cli.period import Period, month_or_period
 from gateway.config import Loaded
 from gateway.core.focus_charge import BillingFacts
-from gateway.core.month import month_named
 
 INCOMPLETE = 3
 _OUT = "-"
@@ -100,9 +99,4 @@ def _written(loaded: Loaded, format: Format, scope: Scope, file: Path | None, no
 def _period(month: str | None, since: str | None, until: str | None, now: datetime) -> Period:
     if month is None and since is None and until is None:
         raise typer.BadParameter("Say which period: --month 2026-10, or --since and --until.", param_hint="--month")
-    if month is None:
-        return period_of(since, until, now)
-    if since is not None or until is not None:
-        raise typer.BadParameter("It goes without --since and --until.", param_hint="--month")
-    with naming("--month"):
-        return month_named(month, now)
+    return month_or_period(month, since, until, now)

@@ -1,32 +1,51 @@
 """A query for spend as people type it. Each error is a ``ValueError`` whose text says what is allowed."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
-from gateway.core.spend import Dimension
+from gateway.cli.period import Period
+from gateway.core.month import month_named, month_of
+from gateway.core.spend import Dimension, Key, Tag
 
-_AGE = re.compile(r"([0-9]{1,6})([dhm])")
-_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+DIMENSIONS = f"{', '.join(Dimension)}, tag:NAME"
+PREVIOUS = "previous"
+_TAG = "tag:"
 
 
-def dimensions_of(text: str) -> tuple[Dimension, ...]:
+def dimensions_of(text: str) -> tuple[Key, ...]:
     """The dimensions named in ``text``, separated by commas: each once, in its order."""
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in list(Dimension):
-            raise ValueError(f"'{name}' is not a dimension. Allowed, separated by commas: {', '.join(Dimension)}.")
-    return tuple(Dimension(name) for name in dict.fromkeys(names))
+    return tuple(dict.fromkeys(_dimension(name.strip()) for name in text.split(",")))
 
 
-def moment_of(text: str, now: datetime) -> datetime:
-    """A date (its UTC midnight), a date and time (UTC unless it has an offset), or an age before ``now``: ``7d 24h 30m``."""
-    try:
-        if age := _AGE.fullmatch(text):
-            return now - int(age[1]) * _UNITS[age[2]]
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(
-            f"'{text}' is not a point in time. Write a date (2026-10-01: its UTC midnight), a date and time "
-            "(2026-10-01T12:00:00Z), or how long ago (7d, 24h, 30m)."
-        ) from None
+def only_of(texts: Iterable[str]) -> Mapping[Key, frozenset[str]]:
+    """Conditions such as ``team=growth,web``: any of these values. The same dimension twice is one condition."""
+    found: dict[Key, frozenset[str]] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not equals or not values:
+            raise ValueError(f"'{text}' is not DIMENSION=VALUE. Write team=growth, or team=growth,web for any of several.")
+        key = _dimension(name.strip())
+        if key.of_time:
+            raise ValueError(f"'{text}' is about time. Name the period with --month, or --since and --until.")
+        found[key] = found.get(key, frozenset()) | {value.strip() for value in values.split(",")}
+    return found
+
+
+def earlier_of(text: str, period: Period, month: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """What a period is compared with: ``previous``, as long and right before it (of a month, the month before), or a month."""
+    if text != PREVIOUS:
+        return month_named(text, now)
+    begin, end = period[0], period[1] or now
+    if begin is None:
+        raise ValueError("Without a begin there is nothing before it. Name the period with --month or --since.")
+    if month is not None:
+        return month_of(begin - timedelta(microseconds=1))
+    return begin - (end - begin), begin
+
+
+def _dimension(name: str) -> Key:
+    if name.startswith(_TAG) and len(name) > len(_TAG):
+        return Tag(name.removeprefix(_TAG))
+    if name not in list(Dimension):
+        raise ValueError(f"'{name}' is not a dimension. Allowed, separated by commas: {DIMENSIONS}.")
+    return Dimension(name)

@@ -13,6 +13,8 @@ from gateway.stores.ledger_postgres import PostgresLedger
 from gateway.stores.ledger_sqlite import SqliteLedger
 from gateway.stores.ledger_verify import verify_ledger
 from gateway.stores.ledger_verify_postgres import verify_postgres
+from gateway.stores.rollups_postgres import PostgresRollups
+from gateway.stores.rollups_sqlite import SqliteRollups
 from gateway.stores.savings_postgres import PostgresSavings
 from gateway.stores.savings_sqlite import SqliteSavings
 from gateway.stores.state_memory import MemoryState
@@ -26,6 +28,7 @@ __all__ = [
     "MemoryState",
     "PostgresBooks",
     "PostgresLedger",
+    "PostgresRollups",
     "PostgresSavings",
     "RedisBudgets",
     "RedisClaims",
@@ -33,6 +36,7 @@ __all__ = [
     "SqliteBooks",
     "SqliteEvidence",
     "SqliteLedger",
+    "SqliteRollups",
     "SqliteSavings",
     "remembered_claims",
     "unsigned",

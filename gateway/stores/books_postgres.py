@@ -1,7 +1,7 @@
 """Reading a ledger in PostgreSQL, as a role that may do nothing else, beside any number of gateways that write."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -14,14 +14,25 @@ from gateway.core.ledger import Entry, in_order
 from gateway.core.money import from_nanos
 from gateway.core.spend import SpendQuery, SpendRow
 from gateway.ports import LedgerUnavailable
-from gateway.stores.book_rows import covered_of, period_of, spend_row_of
+from gateway.stores.book_rows import covered_of, period_of
 from gateway.stores.ledger_rows import entry_of
-from gateway.stores.postgres import check_version, connect, failure_text
+from gateway.stores.postgres import Connection, check_version, connect, failure_text
+from gateway.stores.spending import Dialect, Spending
 from gateway.stores.statements import postgres_statement
 
-_SPEND, _REQUESTS, _REQUEST = map(postgres_statement, ("spend", "requests", "request"))
-_COVERED, _ATTEMPTS, _SPENT = map(postgres_statement, ("covered", "attempts", "spent"))
-_DAY = "to_char(to_timestamp(reserve.begun_at / 1000000), 'YYYY-MM-DD')"
+_REQUESTS, _REQUEST, _COVERED, _ATTEMPTS, _SPENT = map(
+    postgres_statement, ("requests", "request", "covered", "attempts", "spent")
+)
+SPENDING = Spending(
+    Dialect(
+        day="to_char(to_timestamp(day * 86400), 'YYYY-MM-DD')",
+        month="to_char(to_timestamp(day * 86400), 'YYYY-MM')",
+        tag="coalesce(tags::jsonb ->> {name}, '')",
+        parameter="%({name})s::text",
+    ),
+    postgres_statement,
+)
+_AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _ROWS_A_FETCH = 1_000
 
 
@@ -31,12 +42,11 @@ class PostgresBooks:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def spend(self, query: SpendQuery) -> Sequence[SpendRow]:
-        """One row a group and currency, ordered by the groups' keys; raises ``LedgerUnavailable``."""
-        # A dimension's value is the name of its column: only names from that closed set enter the statement.
-        sql = _SPEND.format(keys="".join(f"{dimension.value}, " for dimension in query.by), day=_DAY)
-        keys = tuple(dimension.value for dimension in query.by)
-        return [spend_row_of(row, keys) for row in self._rows(sql, period_of(query.since, query.until))]
+    def spend(self, query: SpendQuery, *, kept_sums: bool = True) -> Sequence[SpendRow]:
+        """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        with self._reading() as connection:
+            connection.execute(_AT_ONE_MOMENT)
+            return SPENDING.rows(query, connection.execute, kept_sums=kept_sums)
 
     def spent(self, scope: str, subject: str, currency: str, since: datetime | None) -> Decimal:
         """See ``ports.Books``; raises ``LedgerUnavailable``."""
@@ -65,11 +75,17 @@ class PostgresBooks:
 
     def _rows(self, sql: str, parameters: Mapping[str, int | str]) -> Iterator[DictRow]:
         """A server's cursor: memory does not depend on how many there are."""
+        with self._reading() as connection, connection.cursor(name="books") as cursor:
+            cursor.itersize = _ROWS_A_FETCH
+            yield from cursor.execute(sql, parameters)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """In a transaction."""
         try:
             with closing(connect(self._url, read_only=True)) as connection:
                 check_version(connection, self._url)
-                with connection.transaction(), connection.cursor(name="books") as cursor:
-                    cursor.itersize = _ROWS_A_FETCH
-                    yield from cursor.execute(sql, parameters)
+                with connection.transaction():
+                    yield connection
         except psycopg.Error as error:
             raise LedgerUnavailable(failure_text(self._url, "read", error)) from error

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -13,15 +13,23 @@ from gateway.core.ledger import Entry, in_order
 from gateway.core.money import from_nanos
 from gateway.core.spend import SpendQuery, SpendRow
 from gateway.ports import LedgerUnavailable
-from gateway.stores.book_rows import covered_of, period_of, spend_row_of
+from gateway.stores.book_rows import covered_of, period_of
 from gateway.stores.ledger_failure import failure_text
 from gateway.stores.ledger_rows import entry_of
 from gateway.stores.ledger_schema import check_version
+from gateway.stores.spending import Dialect, Spending
 from gateway.stores.statements import statement
 
-_SPEND, _REQUESTS, _REQUEST = map(statement, ("spend", "requests", "request"))
-_COVERED, _ATTEMPTS, _SPENT = map(statement, ("covered", "attempts", "spent"))
-_DAY = "date(reserve.begun_at / 1000000, 'unixepoch')"
+_REQUESTS, _REQUEST, _COVERED, _ATTEMPTS, _SPENT = map(statement, ("requests", "request", "covered", "attempts", "spent"))
+SPENDING = Spending(
+    Dialect(
+        day="date(day * 86400, 'unixepoch')",
+        month="strftime('%Y-%m', day * 86400, 'unixepoch')",
+        tag="coalesce((SELECT value FROM json_each(tags) WHERE key = {name}), '')",
+        parameter=":{name}",
+    ),
+    statement,
+)
 _LOCK_WAIT_S_MAX = 5.0
 
 
@@ -31,12 +39,11 @@ class SqliteBooks:
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
 
-    def spend(self, query: SpendQuery) -> Sequence[SpendRow]:
-        """One row a group and currency, ordered by the groups' keys; raises ``LedgerUnavailable``."""
-        # A dimension's value is the name of its column: only names from that closed set enter the statement.
-        sql = _SPEND.format(keys="".join(f"{dimension.value}, " for dimension in query.by), day=_DAY)
-        keys = tuple(dimension.value for dimension in query.by)
-        return [spend_row_of(row, keys) for row in self._rows(sql, period_of(query.since, query.until))]
+    def spend(self, query: SpendQuery, *, kept_sums: bool = True) -> Sequence[SpendRow]:
+        """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        with self._reading() as connection:
+            connection.execute("BEGIN")
+            return SPENDING.rows(query, connection.execute, kept_sums=kept_sums)
 
     def spent(self, scope: str, subject: str, currency: str, since: datetime | None) -> Decimal:
         """See ``ports.Books``; raises ``LedgerUnavailable``."""
@@ -64,6 +71,11 @@ class SqliteBooks:
             yield in_order(group)
 
     def _rows(self, sql: str, parameters: Mapping[str, int | str]) -> Iterator[sqlite3.Row]:
+        with self._reading() as connection:
+            yield from connection.execute(sql, parameters)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
             self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -79,6 +91,6 @@ class SqliteBooks:
             with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=_LOCK_WAIT_S_MAX)) as connection:
                 connection.row_factory = sqlite3.Row
                 check_version(connection, self._path)
-                yield from connection.execute(sql, parameters)
+                yield connection
         except sqlite3.Error as error:
             raise LedgerUnavailable(failure_text(self._path, "read", error)) from error

@@ -1,7 +1,7 @@
 """An entry as a row of the ledger's table, and back."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -21,6 +21,10 @@ _NO_USAGE = (None, None, None, None, None, None)
 
 class Columns(Protocol):
     """A row as it is read, by column."""
+
+    def keys(self) -> Iterable[str]:
+        """The columns' names."""
+        ...
 
     def __getitem__(self, name: str, /) -> Any:
         """The value; texts as ``str``, numbers as ``int``."""

@@ -6,14 +6,15 @@ from pathlib import Path
 from gateway.ports import LedgerUnavailable
 from gateway.stores.statements import statement
 
-VERSION = 3
+VERSION = 4
 _SQLITE_OLDEST = (3, 37, 0)  # the first with STRICT tables
 _TRANSACTION = "BEGIN IMMEDIATE;\n{change};\nPRAGMA user_version = {version};\nCOMMIT;"
-_CREATE = _TRANSACTION.format(change=statement("schema"), version=VERSION)
+_CREATE = _TRANSACTION.format(change=";\n".join(map(statement, ("schema", "rollup_schema"))), version=VERSION)
 # By the version that it leads to.
 _UPGRADES = {
     2: _TRANSACTION.format(change=statement("upgrade_1_to_2"), version=2),
     3: _TRANSACTION.format(change=";\n".join(map(statement, ("upgrade_2_to_3", "schema", "upgrade_2_to_3_copy"))), version=3),
+    4: _TRANSACTION.format(change=statement("rollup_schema"), version=4),
 }
 
 

@@ -20,5 +20,9 @@ def postgres_statement(name: str) -> str:
     """The text of ``sql/postgres/<name>.sql``, else of ``sql/<name>.sql``, in psycopg's words: ``:name`` is ``%(name)s``."""
     own = _FOLDER.joinpath("postgres", f"{name}.sql")
     text = own.read_text(encoding="utf-8") if own.is_file() else statement(name)
-    text = _HINT.sub("", _COMMENT.sub("", text))
-    return _PARAMETER.sub(r"%(\1)s", _ORDERED_JOIN.sub(r"JOIN \1", text))
+    return native(_ORDERED_JOIN.sub(r"JOIN \1", _HINT.sub("", _COMMENT.sub("", text))))
+
+
+def native(sql: str) -> str:
+    """With its parameters in psycopg's words."""
+    return _PARAMETER.sub(r"%(\1)s", sql)

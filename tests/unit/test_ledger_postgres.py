@@ -110,7 +110,7 @@ async def test_gateways_write_side_by_side_and_each_has_its_chain(url: str) -> N
             pair = [it.append(entry(Kind.RESERVE, f"req_{number}"), entry(Kind.SETTLE, f"req_{number}")) for it in (one, two)]
             await asyncio.gather(*pair)
         [row] = PostgresBooks(url).spend(SpendQuery((Dimension.CONTRACT,)))
-    assert (row.requests, row.images) == (20, 20)
+    assert (row.sums.requests, row.sums.images) == (20, 20)
     assert (checked(url).faults, checked(url).rows) == ([], 40)
 
 

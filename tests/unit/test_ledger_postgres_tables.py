@@ -13,10 +13,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from gateway.core.ledger import Kind
 from gateway.ports import LedgerUnavailable
-from gateway.stores import PostgresBooks, PostgresLedger
+from gateway.stores import PostgresBooks, PostgresLedger, PostgresRollups
 from gateway.stores.migration import migrate
 from gateway.stores.postgres import VERSION
-from tests.contract.ledger_samples import Clock, entry
+from tests.contract.ledger_samples import NOON, Clock, entry
 from tests.real_postgres import RealPostgres
 from tests.unit.test_ledger_postgres import checked, columns_of, opened, sql
 
@@ -70,11 +70,14 @@ async def test_a_role_that_may_only_add_and_read_is_all_that_a_gateway_needs(rol
         assert [it.kind for it in PostgresBooks(only_adds).request("req_open")] == [Kind.RESERVE, Kind.EXPIRE]
     assert checked(only_adds).faults == []
     assert sql(owner, "SELECT count(*) FROM root") == [(2,)]
+    assert PostgresRollups(only_adds, lambda: NOON + timedelta(days=2)).roll_up_a_day()
+    assert sql(owner, "SELECT day, kept, stale FROM rolled_day") == [(20_727, True, False)]
     for refused in (
         "UPDATE entry SET reason = ''",
         "DELETE FROM entry_rest",
         "TRUNCATE entry",
         "DELETE FROM open_attempt",
+        "UPDATE rolled_day SET stale = false",
         "DROP TABLE entry_rest",
         "CREATE TABLE mine ()",
         "UPDATE ledger_version SET version_num = ''",
@@ -125,7 +128,7 @@ async def test_the_version_before_is_upgraded_with_its_rows(postgres: RealPostgr
     """They stay what they are; what was open is expired at the next start; verification counts them as older than the chain."""
     url = postgres.database(migrated=False)
     migrate(url, lambda line: None, until="0001")
-    with pytest.raises(LedgerUnavailable, match=r"version 0001, and this gateway needs 0002\. Run `gateway ledger migrate`"):
+    with pytest.raises(LedgerUnavailable, match=r"version 0001, and this gateway needs 0003\. Run `gateway ledger migrate`"):
         PostgresLedger(url, Clock()).open()
     newest = postgres.database()
     with opened(newest) as ledger:
@@ -139,7 +142,7 @@ async def test_the_version_before_is_upgraded_with_its_rows(postgres: RealPostgr
         target.execute("SELECT setval('entry_seq', 3)")
     told: list[str] = []
     migrate(url, told.append)
-    assert told == ["version 0002: Writers, the chain and its roots, savings."]
+    assert told == ["version 0002: Writers, the chain and its roots, savings.", "version 0003: Sums of whole days."]
     with opened(url) as ledger:
         await ledger.append(entry(Kind.ADJUST, amount="0.01"))
     kinds = [it.kind for name in ("req_1", "req_open") for it in PostgresBooks(url).request(name)]
@@ -157,5 +160,5 @@ def test_tables_of_another_gateway_are_refused(postgres: RealPostgres) -> None:
     migrate(url, lambda line: None)
     sql(url, "UPDATE ledger_version SET version_num = '0099'")
     for reader in (lambda: PostgresLedger(url, Clock()).open(), lambda: migrate(url, lambda line: None)):
-        with pytest.raises(LedgerUnavailable, match=r"newer gateway.*0002"):
+        with pytest.raises(LedgerUnavailable, match=r"newer gateway.*0003"):
             reader()

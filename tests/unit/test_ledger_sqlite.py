@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from gateway.core.ledger import Kind
 from gateway.core.spend import Dimension, SpendQuery
 from gateway.ports import LedgerUnavailable
-from gateway.stores import SqliteBooks, SqliteLedger
+from gateway.stores import SqliteBooks, SqliteLedger, SqliteRollups, verify_ledger
 from tests.contract.ledger_samples import NOON, Clock, entry
 
 ROOT = Path(__file__).parents[2]
@@ -164,8 +165,8 @@ def test_a_newer_ledger_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     opened(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 4")
-    with pytest.raises(LedgerUnavailable, match="written by a newer gateway: its tables have version 4, this gateway knows 3"):
+        connection.execute("PRAGMA user_version = 5")
+    with pytest.raises(LedgerUnavailable, match="written by a newer gateway: its tables have version 5, this gateway knows 4"):
         opened(path)
     with pytest.raises(LedgerUnavailable, match="written by a newer gateway"):
         SqliteBooks(path).requests(1)
@@ -211,6 +212,23 @@ async def test_an_older_ledger_is_upgraded_in_place(tmp_path: Path, version: int
     assert [each.kind for each in books.request("req_2")] == [Kind.RESERVE, Kind.SETTLE, Kind.ADJUST]
     with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="never"):
         connection.execute("DELETE FROM entry")
+
+
+async def test_a_ledger_without_kept_sums_is_given_them(tmp_path: Path) -> None:
+    """Version 3 had none; its entries, its chain and what was open stay as they are."""
+    path = tmp_path / "ledger.db"
+    with closing(opened(path)) as ledger:
+        await ledger.append(entry(Kind.RESERVE), entry(Kind.SETTLE), entry(Kind.RESERVE, "req_open"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("DROP TRIGGER entry_makes_its_day_stale; DROP TABLE rollup; DROP TABLE rolled_day")
+        connection.execute("PRAGMA user_version = 3")
+    with closing(opened(path)) as ledger:
+        await ledger.append(entry(Kind.ADJUST, amount="0.01"))
+    rollups = SqliteRollups(path, lambda: NOON + timedelta(days=2))
+    assert [rollups.roll_up_a_day(), rollups.roll_up_a_day()] == [True, False]
+    [row] = SqliteBooks(path).spend(SpendQuery((Dimension.CONTRACT,)))
+    assert (row.sums.cost, row.sums.exposure) == (Decimal("0.22"), Decimal("0.21"))
+    assert verify_ledger(path, lambda *_: "", lambda *_: None).faults == []
 
 
 async def test_a_failed_commit_fails_its_callers_only(tmp_path: Path) -> None:
@@ -318,7 +336,7 @@ async def test_finance_reads_while_the_gateway_writes(tmp_path: Path) -> None:
                 )
             )
             [row] = await asyncio.to_thread(books.spend, SpendQuery((Dimension.CONTRACT,)))
-            seen.append(row.requests)
+            seen.append(row.sums.requests)
         assert seen == [10 * number for number in range(21)]
 
 

@@ -1,109 +1,23 @@
 """What finance reads: exact amounts as text, no currencies mixed, nothing unknown hidden."""
 
-import csv
 import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 from rich.console import Console, RenderableType
 
+from gateway.cli.period import moment_of
 from gateway.cli.requests_report import list_json, list_table, request_json, request_table
-from gateway.cli.spend_query import dimensions_of, moment_of
-from gateway.cli.spend_report import SpendReport, spend_csv, spend_json, spend_report, spend_table
 from gateway.core.ledger import Kind
-from gateway.core.spend import Dimension, SpendQuery, SpendRow
 from tests.contract.ledger_samples import NOON, entry
-
-QUERY = SpendQuery((Dimension.CONTRACT, Dimension.TEAM), since=NOON)
-ROWS = (
-    SpendRow(("openai-direct", "web"), "USD", 2, 2, Decimal("0.052680000"), Decimal("0E-9"), 0, 0),
-    SpendRow(("other", "print"), "EUR", 1, 1, Decimal("3"), Decimal("0.5"), 0, 0),
-    SpendRow(("other", "web"), "USD", 2, 1, Decimal("1.000000001"), Decimal("0"), 0, 0),
-)
-OVERALL = (
-    SpendRow((), "EUR", 1, 1, Decimal("3"), Decimal("0.5"), 0, 0),
-    SpendRow((), "USD", 3, 3, Decimal("1.052680001"), Decimal(0), 0, 0),
-)
-
-
-def report(*rows: SpendRow) -> SpendReport:
-    return spend_report(QUERY, rows or ROWS, OVERALL)
 
 
 def printed(paper: RenderableType) -> str:
     paper_roll = io.StringIO()
     Console(width=200, file=paper_roll, color_system=None).print(paper)
     return paper_roll.getvalue()
-
-
-def test_json_has_the_amounts_as_text_and_a_total_a_currency() -> None:
-    """Programs get exact decimals with their currency; a request in two groups counts once in the total."""
-    document = json.loads(spend_json(report()))
-    assert document["rows"][0] == {
-        "contract": "openai-direct",
-        "team": "web",
-        "currency": "USD",
-        "requests": 2,
-        "images": 2,
-        "cost": "0.05268",
-        "exposure": "0.00",
-        "unknown_costs": 0,
-        "unknown_exposures": 0,
-    }
-    assert (document["since"], document["until"], document["by"]) == ("2026-10-01T12:00:00+00:00", None, ["contract", "team"])
-    totals = [(total["currency"], total["requests"], total["images"], total["cost"]) for total in document["totals"]]
-    assert totals == [("EUR", 1, 1, "3.00"), ("USD", 3, 3, "1.052680001")]
-
-
-def test_csv_has_a_header_and_one_line_a_row() -> None:
-    """A spreadsheet reads the same values as a program."""
-    lines = list(csv.DictReader(io.StringIO(spend_csv(report()))))
-    assert len(lines) == 3
-    assert lines[2]["contract"] == "other"
-    assert lines[2]["cost"] == "1.000000001"
-    assert list(lines[0])[:4] == ["contract", "team", "currency", "requests"]
-
-
-def test_the_table_shows_unknowns_only_where_there_are_any() -> None:
-    """The columns of unknowns and the warning appear together, and with neither the table stays narrow."""
-    assert "unknown" not in printed(spend_table(report()))
-    troubled = printed(spend_table(report(SpendRow(("other", "web"), "USD", 3, 1, Decimal(1), Decimal(0), 2, 1))))
-    assert "unknown costs" in troubled
-    assert "Warning: the cost of 2 attempts is unknown and in none of the sums." in troubled
-    assert "Warning: 1 attempt may still be billed at an amount that is unknown" in troubled
-
-
-def test_a_sum_of_unknown_amounts_only_is_unknown() -> None:
-    """Never 0.00, in whatever form it is read."""
-    row = SpendRow(("other", "web"), "USD", 2, 2, Decimal(0), Decimal(0), 1, 1)
-    line = json.loads(spend_json(report(row)))["rows"][0]
-    assert (line["cost"], line["exposure"]) == ("unknown", "unknown")
-    assert ",unknown,unknown,1,1" in spend_csv(report(row))
-
-
-def test_the_table_totals_each_currency_on_its_own() -> None:
-    """A person sees one total a currency, with the period it is for."""
-    text = printed(spend_table(report()))
-    assert "Spend by contract, team from 2026-10-01 12:00 UTC" in text
-    totals = [line.replace("│", " ").split() for line in text.splitlines() if "total" in line]
-    assert [line[:3] + line[4:5] for line in totals] == [["total", "EUR", "1", "3.00"], ["total", "USD", "3", "1.052680001"]]
-
-
-def test_an_empty_period_says_so() -> None:
-    """No attempts is an answer, in each format."""
-    empty = spend_report(QUERY, (), ())
-    assert printed(spend_table(empty)) == "No attempts from 2026-10-01 12:00 UTC.\n"
-    assert json.loads(spend_json(empty))["rows"] == []
-    assert spend_csv(empty).count("\n") == 1
-
-
-def test_names_are_printed_as_they_are() -> None:
-    """A name that looks like markup stays readable."""
-    text = printed(spend_table(report(SpendRow(("[bold]x[/bold]", "web"), "USD", 1, 1, Decimal(1), Decimal(0), 0, 0))))
-    assert "[bold]x[/bold]" in text
 
 
 @pytest.mark.parametrize(
@@ -171,13 +85,6 @@ def test_any_other_point_in_time_is_refused_with_what_is_allowed(text: str) -> N
     """The message repeats the word and shows the three forms."""
     with pytest.raises(ValueError, match=r"is not a point in time. Write a date .* \(7d, 24h, 30m\)"):
         moment_of(text, NOON)
-
-
-def test_dimensions_are_read_in_order_and_once() -> None:
-    """A repeated dimension is one column; a wrong one is refused with the allowed ones."""
-    assert dimensions_of("team, contract,team") == (Dimension.TEAM, Dimension.CONTRACT)
-    with pytest.raises(ValueError, match=r"'colour' is not a dimension.*contract, team, app, provider, model, day"):
-        dimensions_of("contract,colour")
 
 
 def test_a_discrepancy_of_the_delivery_is_shown() -> None:
