@@ -106,13 +106,18 @@ class LedgerUnavailable(Exception):
     """The ledger cannot be opened, read or written. Its text says what to do."""
 
 
+class EntryRefused(LedgerUnavailable):
+    """The ledger can be written, and what it holds or its rules contradict the entry: trying again does not help."""
+
+
 class Ledger(Protocol):
     """Append-only, durable. Writing an entry again (same ``event_id``) changes nothing."""
 
-    def append(self, *entries: Entry) -> Awaitable[None]:
+    def append(self, *entries: Entry, spool: bool = False) -> Awaitable[None]:
         """Queue the entries; what is returned is done once they are durable, or raises ``LedgerUnavailable``, as may the call.
 
-        Entries are written in the order of the calls, and whoever is cancelled while it waits does not take them back.
+        Entries are written in the order of the calls, and whoever is cancelled while it waits does not take them back. With
+        ``spool`` they may also be kept durably elsewhere, in their order, until the ledger can be written again.
         """
         ...
 

@@ -17,18 +17,30 @@ from gateway.core.snapshot import ProviderSettings, Snapshot
 from gateway.engine.ready_results import ReadyResults
 from gateway.ports import Probe, SharedState
 from gateway.signing import Signer
-from gateway.stores import MemoryState, PostgresLedger, RedisState, SqliteEvidence, SqliteLedger, unsigned
+from gateway.stores import (
+    LedgerSpool,
+    MemoryState,
+    PostgresLedger,
+    RedisState,
+    SpoolingLedger,
+    SqliteEvidence,
+    SqliteLedger,
+    unsigned,
+)
 
 _log = structlog.get_logger("gateway")
 
 
-def ledger_of(settings: Settings) -> SqliteLedger | PostgresLedger:
+def ledger_of(settings: Settings) -> SpoolingLedger:
     """The ledger for writing, not open yet."""
-    signer = signer_of(settings.signing)
+    signer, found = signer_of(settings.signing), settings.ledger
     sign = unsigned if signer is None else partial(signer.sign, kind=ROOT)
-    if settings.ledger.url is not None:
-        return PostgresLedger(settings.ledger.url.reveal(), now, sign=sign)
-    return SqliteLedger(settings.ledger.path, settings.ledger.synchronous, now, sign=sign)
+    ledger = (
+        SqliteLedger(found.path, found.synchronous, now, sign=sign)
+        if found.url is None
+        else PostgresLedger(found.url.reveal(), now, sign=sign)
+    )
+    return SpoolingLedger(ledger, LedgerSpool(found.spool, found.spool_bytes_max), now)
 
 
 def signer_of(signing: SigningSettings) -> Signer | None:

@@ -32,6 +32,7 @@ from gateway.engine.dispatch import Dispatcher
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.readiness import Readiness, Walker
 from gateway.engine.receipts import Receipts
+from gateway.engine.spooling import drain
 from gateway.engine.sweeper import sweep
 from gateway.engine.trail import Keep
 from gateway.listener import listening
@@ -77,6 +78,7 @@ async def running(
         admission = Admission(settings.server.in_flight_requests_max, settings.server.in_flight_bytes_max)
         metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, loaded.snapshot.revision)
         metrics.watch_ledger(lambda: ledger.failing)
+        metrics.watch_spool(lambda: ledger.waiting, lambda: ledger.refused)
         state = await stack.enter_async_context(shared_state(settings.state))
         routes = supervise(loaded, current, state, metrics)
         decisions = DecisionLog(settings.decisions.path, settings.decisions.kept_max)
@@ -99,6 +101,7 @@ async def running(
             request_log,
             ledger,
             verdicts=routes.ready.verdicts,
+            spool_room=lambda: ledger.room,
             evidence=evidence,
             keys=published_keys(settings.signing),
             routers=[requests_router(current, pick_up)],
@@ -117,7 +120,10 @@ async def running(
         )
         reloads = _reloads(operations.reloader, reload_requested)
         sweeping = sweep(ledger, accounting, _tell_swept)
-        await stack.enter_async_context(tended(*reloads, routes.deadlines.tell_daily(), sweeping, rolling(settings.ledger)))
+        draining = drain(ledger, _tell_drained)
+        await stack.enter_async_context(
+            tended(*reloads, routes.deadlines.tell_daily(), sweeping, draining, rolling(settings.ledger))
+        )
         yield addresses
 
 
@@ -190,6 +196,13 @@ def _tell_swept(orphans: int, why: str) -> None:
         )
     if why:
         _log.error("ledger", problem=why)
+
+
+def _tell_drained(booked: int, waiting: int, why: str) -> None:
+    if booked:
+        _log.info("ledger_spool", booked=booked, waiting=waiting)
+    if why:
+        _log.warning("ledger_spool", waiting=waiting, problem=why)
 
 
 def _reloads(reloader: Reloader, requested: asyncio.Event | None) -> Iterator[Coroutine[None, None, None]]:

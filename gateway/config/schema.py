@@ -97,6 +97,8 @@ class Ledger(Written):
     """Of the file: 'full' survives a power cut; 'normal' is faster and may lose the last entries in one."""
     url: PostgresUrl | None = None
     """A PostgreSQL that replicas share, such as postgresql://USER:PASSWORD@HOST:5432/DATABASE, instead of a file."""
+    spool_bytes_max: Annotated[int, Field(ge=64 * 1024, le=1024**4)] = 64 * 1024 * 1024
+    """So much may wait in ledger-spool.jsonl for a ledger that cannot be written, of contracts that spool. An attempt is 2 kB."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

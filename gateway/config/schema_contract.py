@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from gateway.config.field import Currency, Day, Id, Line, Name, Prose, Revision, Seconds, mistake
 from gateway.config.written import InForce, Written
-from gateway.core.contract import OnAmbiguous, OnUnavailable, VerificationState
+from gateway.core.contract import OnAmbiguous, OnLedgerUnavailable, OnUnavailable, VerificationState
 
 
 class BillingTerms(Written):
@@ -90,6 +90,8 @@ class FailureTerms(Written):
     """Who refunds what: failed requests, unusable images."""
     on_ambiguous: Annotated[OnAmbiguous, Field(strict=False)]
     """After an attempt that may have been billed: 'fail' stops, 'retry' accepts that both may be paid for."""
+    ledger_unavailable: Annotated[OnLedgerUnavailable, Field(strict=False)] = OnLedgerUnavailable.REJECT
+    """While the ledger cannot be written: 'reject' sends nothing, 'spool' books in a file beside it until it can be written."""
 
 
 class SubjectTerms(Written):

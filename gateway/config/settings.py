@@ -39,10 +39,15 @@ class AdminSettings:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """The SQLite file, relative to the working directory, and how hard a commit is; with a ``url``, PostgreSQL instead."""
+    """The SQLite file, relative to the working directory, and how hard a commit is; with a ``url``, PostgreSQL instead.
+
+    Entries wait in ``spool`` while it cannot be written, at most ``spool_bytes_max`` of them.
+    """
 
     path: Path
     synchronous: Literal["full", "normal"]
+    spool: Path
+    spool_bytes_max: int
     url: Secret | None = None
 
 
@@ -131,7 +136,13 @@ def settings_of(written: schema.Configuration, own: OwnSecrets = NO_SECRETS) -> 
     return Settings(
         server=ServerSettings(**dict(written.server) | {"spool_folder": Path(written.server.spool_folder)}),
         admin=AdminSettings(**dict(written.admin)),
-        ledger=LedgerSettings(Path(written.ledger.path), written.ledger.synchronous, ledger_url),
+        ledger=LedgerSettings(
+            Path(written.ledger.path),
+            written.ledger.synchronous,
+            beside / "ledger-spool.jsonl",
+            written.ledger.spool_bytes_max,
+            ledger_url,
+        ),
         state=StateSettings(redis_url, written.state.timeout_s),
         history=HistorySettings(folder, written.history.revisions_max),
         decisions=DecisionSettings(beside / "decisions.jsonl", written.decisions.kept_max),

@@ -14,6 +14,13 @@ class OnAmbiguous(StrEnum):
     RETRY = "retry"
 
 
+class OnLedgerUnavailable(StrEnum):
+    """What becomes of a request while the ledger cannot be written: it is refused, or its entries wait in a local file."""
+
+    REJECT = "reject"
+    SPOOL = "spool"
+
+
 class OnUnavailable(StrEnum):
     """What becomes of a request whose limits cannot be looked up: it passes, or it is refused."""
 
@@ -84,11 +91,12 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class FailureTerms:
-    """Who retries, who refunds, and what an ambiguous outcome leads to."""
+    """Who retries, who refunds, and what an ambiguous outcome and a ledger that cannot be written lead to."""
 
     retries: str
     refunds: str
     on_ambiguous: OnAmbiguous
+    ledger_unavailable: OnLedgerUnavailable = OnLedgerUnavailable.REJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,11 @@ class Contract:
     data: DataTerms
     model_mapping: ModelMapping
     price_list: str
+
+    @property
+    def spools(self) -> bool:
+        """Whether its attempts may be booked in a spool first."""
+        return self.failure.ledger_unavailable is OnLedgerUnavailable.SPOOL
 
     @property
     def reference(self) -> str:

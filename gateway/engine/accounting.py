@@ -111,7 +111,7 @@ class Booking:
 
     async def write(self, kind: Kind, cost: Cost, *, images: int) -> None:
         """Append one entry of this attempt."""
-        await self._ledger.append(self._entry(kind, cost, images=images))
+        await self._ledger.append(self._entry(kind, cost, images=images), spool=self.route.contract.spools)
 
     def _entry(
         self,
@@ -172,7 +172,7 @@ class Booking:
             discrepancies=discrepancies,
         )
         try:
-            await self._ledger.append(entry)
+            await self._ledger.append(entry, spool=self.route.contract.spools)
         except LedgerUnavailable:
             self._owed[entry.event_id] = entry
             raise

@@ -16,8 +16,12 @@ from gateway.server.record import Record, record_of
 LEDGER_LAG_MAX_S = 10.0
 
 
-def health_router(current: Current, ledger: Ledger, verdicts: Callable[[], Mapping[str, Verdict]]) -> APIRouter:
+def health_router(
+    current: Current, ledger: Ledger, verdicts: Callable[[], Mapping[str, Verdict]], spool_room: Callable[[], bool]
+) -> APIRouter:
     """``/healthz`` is 200 while the process answers; ``/readyz`` is 503 while the ledger fails or does not keep up.
+
+    Unless there are contracts that may spool meanwhile, and room for what they book.
 
     ``/readyz?verbose`` also lists the routes of each model by ``verdicts``; they do not change the status.
     """
@@ -33,12 +37,18 @@ def health_router(current: Current, ledger: Ledger, verdicts: Callable[[], Mappi
         _mark(request)
         lag_s = ledger.lag_s
         status = "ledger_failing" if ledger.failing else "ledger_lag" if lag_s > LEDGER_LAG_MAX_S else "ready"
+        if status != "ready" and _spools(current.snapshot) and spool_room():
+            status = "ledger_spooling"
         body: dict[str, Any] = {"status": status, "config_revision": current.snapshot.revision, "ledger_lag_s": round(lag_s, 3)}
         if "verbose" in request.query_params:
             body["models"] = _models(current.snapshot, verdicts())
-        return JSONResponse(body, 200 if status == "ready" else 503)
+        return JSONResponse(body, 200 if status in {"ready", "ledger_spooling"} else 503)
 
     return router
+
+
+def _spools(snapshot: Snapshot) -> bool:
+    return any(contract.spools for contract in snapshot.contracts.values())
 
 
 def _models(snapshot: Snapshot, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:

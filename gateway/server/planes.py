@@ -41,6 +41,7 @@ def data_plane(
     ledger: Ledger,
     *,
     verdicts: Callable[[], Mapping[str, Verdict]] = dict,
+    spool_room: Callable[[], bool] = lambda: False,
     evidence: EvidenceKeeping | None = None,
     keys: Mapping[str, Any] = MappingProxyType({"keys": ()}),
     routers: Sequence[APIRouter] = (),
@@ -50,7 +51,7 @@ def data_plane(
     for path, endpoint in endpoints.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(models_router(current))
-    app.include_router(health_router(current, ledger, verdicts))
+    app.include_router(health_router(current, ledger, verdicts, spool_room))
     app.include_router(jwks_router(keys))
     if evidence is not None:
         app.include_router(evidence_router(current, evidence.shelf))

@@ -10,6 +10,7 @@ from gateway.stores.claims_redis import RedisClaims
 from gateway.stores.evidence_sqlite import EvidenceFile, SqliteEvidence
 from gateway.stores.ledger_chain import unsigned
 from gateway.stores.ledger_postgres import PostgresLedger
+from gateway.stores.ledger_spool import LedgerSpool
 from gateway.stores.ledger_sqlite import SqliteLedger
 from gateway.stores.ledger_verify import verify_ledger
 from gateway.stores.ledger_verify_postgres import verify_postgres
@@ -17,12 +18,14 @@ from gateway.stores.rollups_postgres import PostgresRollups
 from gateway.stores.rollups_sqlite import SqliteRollups
 from gateway.stores.savings_postgres import PostgresSavings
 from gateway.stores.savings_sqlite import SqliteSavings
+from gateway.stores.spooling_ledger import SpoolingLedger
 from gateway.stores.state_memory import MemoryState
 from gateway.stores.state_redis import RedisState
 
 __all__ = [
     "AuditLog",
     "EvidenceFile",
+    "LedgerSpool",
     "MemoryBudgets",
     "MemoryClaims",
     "MemoryState",
@@ -33,6 +36,7 @@ __all__ = [
     "RedisBudgets",
     "RedisClaims",
     "RedisState",
+    "SpoolingLedger",
     "SqliteBooks",
     "SqliteEvidence",
     "SqliteLedger",

@@ -7,16 +7,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import Generic, TypeVar
 
-from gateway.ports import LedgerUnavailable
-from gateway.stores.ledger_rows import Row
+from gateway.core.ledger import Entry
+from gateway.ports import EntryRefused, LedgerUnavailable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class Batch(Generic[T]):
     """What one caller wants written, all or nothing. ``submitted_s`` is monotonic."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[T, ...]
     loop: asyncio.AbstractEventLoop
     written: asyncio.Future[None]
     submitted_s: float
@@ -30,21 +33,24 @@ GATHER_S = 0.001
 IDLE_S = 2.0
 
 # Makes a group durable and says for each batch, in order, why it was refused; ``None`` where it was written.
-Commit = Callable[[Sequence[Batch]], Sequence[str | None]]
+Refusal = LedgerUnavailable | None
+Commit = Callable[[Sequence[Batch[T]]], Sequence[Refusal]]
+# Writes entries before the writer has begun, each on its own, and says why one was refused.
+Recover = Callable[[Callable[[Sequence[Entry]], Sequence[Refusal]]], None]
 # Whether a write would succeed now.
 Idle = Callable[[], bool]
 
 
-class GroupWriter:
+class GroupWriter(Generic[T]):
     """Hands groups of batches to ``commit`` in a thread of its own and wakes each caller once its batch is durable.
 
     At most ``queue_batches_max`` batches wait; the group being written comes on top. While nothing is written, ``idle`` is
     called every ``IDLE_S``, in the same thread.
     """
 
-    def __init__(self, commit: Commit, queue_batches_max: int, idle: Idle | None = None) -> None:
+    def __init__(self, commit: Commit[T], queue_batches_max: int, idle: Idle | None = None) -> None:
         self._commit, self._queue_batches_max, self._idle = commit, queue_batches_max, idle
-        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
+        self._queue: SimpleQueue[Batch[T] | None] = SimpleQueue()
         self._writing_since_s: float | None = None
         self._stopping = False
         self._crowded = False
@@ -55,7 +61,7 @@ class GroupWriter:
         """Begin to write."""
         self._thread.start()
 
-    def write(self, rows: tuple[Row, ...], *, bounded: bool) -> asyncio.Future[None]:
+    def write(self, rows: tuple[T, ...], *, bounded: bool) -> asyncio.Future[None]:
         """Queue the rows; the future is done once they are durable. Raises ``LedgerUnavailable`` where the queue is full.
 
         What is not ``bounded`` finds room in a full queue. Cancelling the future does not take the rows back.
@@ -95,14 +101,15 @@ class GroupWriter:
                 refusals = self._commit(group)
             except Exception as error:
                 # Nobody else would tell the callers, and the next group may be fine.
-                refusals = [f"The ledger failed: {type(error).__name__}: {error}. Report the defect."] * len(group)
-            self.failing = all(refusals)
+                failed = LedgerUnavailable(f"The ledger failed: {type(error).__name__}: {error}. Report the defect.")
+                refusals = [failed] * len(group)
+            self.failing = all(it is not None and not isinstance(it, EntryRefused) for it in refusals)
             self._writing_since_s = None
             _wake(group, refusals)
 
-    def _next_group(self) -> list[Batch]:
+    def _next_group(self) -> list[Batch[T]]:
         """All that wait, as soon as any does; empty once the writer is stopped and nothing waits."""
-        group: list[Batch] = []
+        group: list[Batch[T]] = []
         batch = self._first()
         if self._crowded:
             time.sleep(GATHER_S)
@@ -116,7 +123,7 @@ class GroupWriter:
         self._crowded = len(group) > 1
         return group
 
-    def _first(self) -> Batch | None:
+    def _first(self) -> Batch[T] | None:
         while self._idle is not None:
             try:
                 return self._queue.get(timeout=IDLE_S)
@@ -125,9 +132,9 @@ class GroupWriter:
         return self._queue.get()
 
 
-def _wake(group: Sequence[Batch], refusals: Sequence[str | None]) -> None:
+def _wake(group: Sequence[Batch[T]], refusals: Sequence[Refusal]) -> None:
     """One call into each event loop, however many of its coroutines wait."""
-    results: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], str | None]]] = {}
+    results: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], Refusal]]] = {}
     for batch, refusal in zip(group, refusals, strict=True):
         results.setdefault(batch.loop, []).append((batch.written, refusal))
     for loop, of_loop in results.items():
@@ -136,11 +143,12 @@ def _wake(group: Sequence[Batch], refusals: Sequence[str | None]) -> None:
             loop.call_soon_threadsafe(_resolve, of_loop)
 
 
-def _resolve(results: Sequence[tuple[asyncio.Future[None], str | None]]) -> None:
+def _resolve(results: Sequence[tuple[asyncio.Future[None], Refusal]]) -> None:
     for written, refusal in results:
         if written.done():
             continue
         if refusal is None:
             written.set_result(None)
         else:
-            written.set_exception(LedgerUnavailable(refusal))
+            # One to each: whoever raises it adds where.
+            written.set_exception(type(refusal)(*refusal.args))

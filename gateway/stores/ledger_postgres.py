@@ -8,9 +8,9 @@ import psycopg
 
 from gateway.core.ledger import Entry, Kind
 from gateway.ports import LedgerUnavailable
-from gateway.stores.group_writer import GroupWriter
+from gateway.stores.group_writer import GroupWriter, Recover
 from gateway.stores.ledger_chain import Sign, unsigned
-from gateway.stores.ledger_rows import rows_of
+from gateway.stores.ledger_rows import Row, rows_of
 from gateway.stores.ledger_writer import LedgerWriter, orphans
 from gateway.stores.postgres import connect, failure_text, place_of
 
@@ -27,17 +27,23 @@ class PostgresLedger:
     ) -> None:
         self._url, self._clock, self._queue_batches_max = url, clock, queue_batches_max
         self._session = LedgerWriter(url, clock, sign)
-        self._writer: GroupWriter | None = None
+        self._writer: GroupWriter[Row] | None = None
 
-    def open(self) -> int:
+    def open(self, recover: Recover | None = None) -> int:
         """Connect and start to write; raises ``LedgerUnavailable``, also where the tables are not those of this gateway.
 
-        Reserves of gateways that live no more get an ``expire`` entry at their estimate. Returns how many. Blocks.
+        Reserves of gateways that live no more get an ``expire`` entry at their estimate. Returns how many. Before that,
+        ``recover`` may write what a former process has left elsewhere. Blocks.
         """
         session = self._session
         try:
             session.begin()
+            if recover is not None:
+                recover(lambda entries: session.commit([rows_of((it,), f"in {place_of(self._url)}") for it in entries]))
             expiries = session.expiries()
+        except LedgerUnavailable:
+            session.end()
+            raise
         except psycopg.Error as error:
             session.end()
             raise LedgerUnavailable(failure_text(self._url, "opened", error)) from error
@@ -48,7 +54,7 @@ class PostgresLedger:
         self._writer.start()
         return len(expiries) - sum(it is not None for it in refused)
 
-    def append(self, *entries: Entry) -> Awaitable[None]:
+    def append(self, *entries: Entry, spool: bool = False) -> Awaitable[None]:
         """Queue the entries, all or none of them; see ``ports.Ledger``."""
         if self._writer is None:
             raise LedgerUnavailable(f"The ledger in {place_of(self._url)} is not open. Start the gateway again.")

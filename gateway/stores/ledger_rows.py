@@ -9,7 +9,7 @@ from gateway.core.diagnosis import Outcome
 from gateway.core.ledger import Attribution, Entry, Kind
 from gateway.core.money import Basis, Cost, from_nanos, to_nanos
 from gateway.core.tokens import Usage
-from gateway.ports import LedgerUnavailable
+from gateway.ports import EntryRefused
 
 INTEGER_MAX = 2**63 - 1
 Row = tuple[str | int | None, ...]
@@ -32,12 +32,12 @@ class Columns(Protocol):
 
 
 def rows_of(entries: Sequence[Entry], ledger: str) -> tuple[Row, ...]:
-    """All of them; raises ``LedgerUnavailable`` where one cannot be booked exactly. ``ledger`` says which, for people."""
+    """All of them; raises ``EntryRefused`` where one cannot be booked exactly. ``ledger`` says which, for people."""
     try:
         return tuple(row_of(entry) for entry in entries)
     except ValueError as error:
         events = ", ".join(entry.event_id for entry in entries)
-        raise LedgerUnavailable(f"The ledger {ledger} cannot book {events}: {error}. Check the contract's price list.") from error
+        raise EntryRefused(f"The ledger {ledger} cannot book {events}: {error}. Check the contract's price list.") from error
 
 
 def row_of(entry: Entry) -> Row:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.core.ledger import Entry, Kind, expired
-from gateway.ports import LedgerUnavailable
-from gateway.stores.group_writer import Batch, GroupWriter
+from gateway.ports import EntryRefused, LedgerUnavailable
+from gateway.stores.group_writer import GroupWriter, Recover, Refusal
 from gateway.stores.ledger_chain import Sign, Tip, tip_of, unsigned, write_root
 from gateway.stores.ledger_failure import failure_text, folder_text
 from gateway.stores.ledger_lock import LedgerLock
@@ -52,13 +52,13 @@ class SqliteLedger:
         self._tip = Tip(b"")
         self._lock = LedgerLock(self._path)
         self._connection: sqlite3.Connection | None = None
-        self._writer: GroupWriter | None = None
+        self._writer: GroupWriter[Row] | None = None
 
-    def open(self) -> int:
+    def open(self, recover: Recover | None = None) -> int:
         """Make the file ready and start to write; raises ``LedgerUnavailable``.
 
         Reserves that a dead process left open get an ``expire`` entry at their estimate, since they may have been billed.
-        Returns how many.
+        Returns how many. Before that, ``recover`` may write what a former process has left elsewhere.
         """
         with ExitStack() as undo:
             try:
@@ -70,6 +70,8 @@ class SqliteLedger:
                 prepare(connection, self._path)
                 self._tip = tip_of(connection, _WRITER)
                 self._write_root(connection)
+                if recover is not None:
+                    recover(lambda entries: self._commit(connection, [rows_of((it,), str(self._path)) for it in entries]))
                 expired = self._expire_orphans(connection)
             except OSError as error:
                 raise LedgerUnavailable(folder_text(self._path, error)) from error
@@ -77,11 +79,13 @@ class SqliteLedger:
                 raise LedgerUnavailable(failure_text(self._path, "opened", error)) from error
             undo.pop_all()
         self._connection = connection
-        self._writer = GroupWriter(lambda group: self._commit(connection, group), self._queue_batches_max)
+        self._writer = GroupWriter(
+            lambda group: self._commit(connection, [batch.rows for batch in group]), self._queue_batches_max
+        )
         self._writer.start()
         return expired
 
-    def append(self, *entries: Entry) -> Awaitable[None]:
+    def append(self, *entries: Entry, spool: bool = False) -> Awaitable[None]:
         """Queue the entries, all or none of them; see ``ports.Ledger``."""
         if self._writer is None:
             raise LedgerUnavailable(f"The ledger {self._path} is not open. Start the gateway again.")
@@ -147,35 +151,33 @@ class SqliteLedger:
     def _write_root(self, connection: sqlite3.Connection) -> None:
         self._tip = write_root(connection, _WRITER, self._tip, self._sign, microseconds_of(self._clock()))
 
-    def _commit(self, connection: sqlite3.Connection, group: Sequence[Batch]) -> Sequence[str | None]:
+    def _commit(self, connection: sqlite3.Connection, group: Sequence[Sequence[Row]]) -> Sequence[Refusal]:
         """One transaction a group. Where one entry is refused, the others are still written."""
         try:
             try:
                 with _transaction(connection):
-                    tip = self._insert(connection, [row for batch in group for row in batch.rows], self._tip)
+                    tip = self._insert(connection, [row for rows in group for row in rows], self._tip)
             except sqlite3.IntegrityError:
                 return self._commit_one_by_one(connection, group)
         except sqlite3.Error as error:
-            return [failure_text(self._path, "written", error)] * len(group)
+            return [LedgerUnavailable(failure_text(self._path, "written", error))] * len(group)
         self._tip = tip
         return [None] * len(group)
 
-    def _commit_one_by_one(self, connection: sqlite3.Connection, group: Sequence[Batch]) -> Sequence[str | None]:
+    def _commit_one_by_one(self, connection: sqlite3.Connection, group: Sequence[Sequence[Row]]) -> Sequence[Refusal]:
         """In one transaction, with a way back before each batch: a refused one leaves nothing behind."""
-        refusals: list[str | None] = []
+        refusals: list[Refusal] = []
         tip = self._tip
         with _transaction(connection):
-            for batch in group:
+            for rows in group:
                 connection.execute("SAVEPOINT batch")
                 try:
-                    tip = self._insert(connection, batch.rows, tip)
+                    tip = self._insert(connection, rows, tip)
                 except sqlite3.IntegrityError as error:
                     connection.execute("ROLLBACK TO batch")
-                    events = ", ".join(str(row[0]) for row in batch.rows)
-                    refusals.append(
-                        f"The ledger {self._path} refuses {events}: {error}. "
-                        "What it holds is unchanged; look the request up in it and report the defect."
-                    )
+                    events = ", ".join(str(row[0]) for row in rows)
+                    text = f"The ledger {self._path} refuses {events}: {error}. What it holds is unchanged"
+                    refusals.append(EntryRefused(f"{text}; look the request up in it and report the defect."))
                 else:
                     refusals.append(None)
         self._tip = tip

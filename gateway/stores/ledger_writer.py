@@ -10,7 +10,8 @@ import psycopg
 
 from gateway.core.chain import seed
 from gateway.core.ledger import expired
-from gateway.ports import LedgerUnavailable
+from gateway.ports import EntryRefused, LedgerUnavailable
+from gateway.stores.group_writer import Refusal
 from gateway.stores.ledger_chain import Sign, Tip
 from gateway.stores.ledger_chain_postgres import root_the_dead, tip_of, write_root
 from gateway.stores.ledger_rows import Row, entry_of, microseconds_of, row_of
@@ -78,7 +79,7 @@ class LedgerWriter:
             self._tip = write_root(self._connection, self.name, self._tip, self._sign, microseconds_of(self._clock()))
         self._drop()
 
-    def commit(self, batches: Sequence[Sequence[Row]]) -> Sequence[str | None]:
+    def commit(self, batches: Sequence[Sequence[Row]]) -> Sequence[Refusal]:
         """All in one transaction; why each was refused. A lost connection is made anew, once."""
         try:
             try:
@@ -89,11 +90,11 @@ class LedgerWriter:
                 self._drop()
                 refusals = self._written(batches)
         except LedgerUnavailable as unavailable:
-            return [str(unavailable)] * len(batches)
+            return [unavailable] * len(batches)
         except psycopg.Error as error:
             self._drop()
             self._unwritable = (error.sqlstate or "").startswith(_UNWRITABLE)
-            return [failure_text(self._url, "written", error)] * len(batches)
+            return [LedgerUnavailable(failure_text(self._url, "written", error))] * len(batches)
         self._unwritable = False
         return refusals
 
@@ -151,7 +152,7 @@ class LedgerWriter:
             connection.execute("SET LOCAL lock_timeout = '1s'")
             connection.execute(_MAKE_MONTHS)
 
-    def _written(self, batches: Sequence[Sequence[Row]]) -> Sequence[str | None]:
+    def _written(self, batches: Sequence[Sequence[Row]]) -> Sequence[Refusal]:
         """As one statement, and so one round trip; batch by batch where that is refused, which is rare."""
         connection = self._connection or self._connect()
         self._follow_the_day(connection)
@@ -169,9 +170,9 @@ class LedgerWriter:
 
     def _written_one_by_one(
         self, connection: Connection, batches: Sequence[Sequence[Row]], recorded_at: int
-    ) -> Sequence[str | None]:
+    ) -> Sequence[Refusal]:
         """In one transaction, with a way back before each batch: a refused one leaves nothing behind."""
-        refusals: list[str | None] = []
+        refusals: list[Refusal] = []
         tip = self._tip
         with connection.transaction():
             for batch in batches:
@@ -206,10 +207,10 @@ class LedgerWriter:
         count = len(rows)
         return [*map(list, zip(*rows, strict=True)), [recorded_at] * count, [self.name] * count, list(hashes)]
 
-    def _refusal(self, batch: Sequence[Row], error: Exception) -> str:
+    def _refusal(self, batch: Sequence[Row], error: Exception) -> EntryRefused:
         said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
         events = ", ".join(str(row[_EVENT]) for row in batch)
-        return (
+        return EntryRefused(
             f"The ledger in {place_of(self._url)} refuses {events}: {said or error}. "
             "What it holds is unchanged; look the request up in it and report the defect."
         )

@@ -142,6 +142,16 @@ class Metrics:
         gauge = Gauge("gateway_ledger_failing", "1 while the latest write of the ledger was refused.", registry=self.registry)
         gauge.set_function(lambda: float(failing()))
 
+    def watch_spool(self, waiting: Callable[[], int], refused: Callable[[], int]) -> None:
+        """Ask these at every scrape."""
+        gauge = Gauge(
+            "gateway_ledger_spool_entries", "Entries that wait for a ledger that cannot be written.", registry=self.registry
+        )
+        gauge.set_function(lambda: float(waiting()))
+        text = "Spooled entries that the ledger has refused for good; they stand in a file beside the spool."
+        gauge = Gauge("gateway_ledger_spool_refused_entries", text, registry=self.registry)
+        gauge.set_function(lambda: float(refused()))
+
     def expect(self, routes: Iterable[Route]) -> None:
         """Begin at zero what is alarmed on at its first occurrence: the increase of a series that begins at one is zero."""
         for route in routes:

@@ -24,7 +24,7 @@ class KeptLedger:
         self.entries: list[Entry] = []
         self.closed = asyncio.Event()
 
-    async def append(self, *entries: Entry) -> None:
+    async def append(self, *entries: Entry, spool: bool = False) -> None:
         self.entries += entries
         if entries[0].kind != "reserve":
             self.closed.set()

@@ -50,9 +50,9 @@ class Program:
         return self.process.wait(30)
 
 
-def start(*arguments: str, log: Path, environment: dict[str, str] | None = None) -> Program:
+def start(*arguments: str, log: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT) -> Program:
     """Run ``gateway`` with these arguments until its first line, which names where it listens."""
-    process = launch(*arguments, log=log, environment=environment)
+    process = launch(*arguments, log=log, environment=environment, cwd=cwd)
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:

@@ -21,7 +21,7 @@ class BrokenLedger:
     def __init__(self, refused: Kind) -> None:
         self.refused, self.failing = refused, False
 
-    async def append(self, *entries: Entry) -> None:
+    async def append(self, *entries: Entry, spool: bool = False) -> None:
         self.failing = any(entry.kind is self.refused for entry in entries)
         if self.failing:
             raise LedgerUnavailable("the disk is full")

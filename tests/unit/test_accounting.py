@@ -25,7 +25,7 @@ class Kept(Ledger):
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def append(self, *entries: Entry) -> Awaitable[None]:
+    def append(self, *entries: Entry, spool: bool = False) -> Awaitable[None]:
         self.entries += entries
         return _done()
 

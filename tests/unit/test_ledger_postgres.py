@@ -16,7 +16,7 @@ import pytest
 from gateway.core.chain import Root, Verification
 from gateway.core.ledger import Kind
 from gateway.core.spend import Dimension, SpendQuery
-from gateway.ports import LedgerUnavailable
+from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.signing import Signer, key_set, new_key, verified
 from gateway.stores import PostgresBooks, PostgresLedger, verify_postgres
 from tests.contract.ledger_samples import NOON, Clock, entry
@@ -207,7 +207,7 @@ async def test_what_cannot_be_a_text_fails_its_caller_only(url: str) -> None:
     with opened(url) as ledger:
         bad, good = ledger.append(entry(Kind.RESERVE, app="a\0b")), ledger.append(entry(Kind.RESERVE, "req_2"))
         results = await asyncio.gather(bad, good, return_exceptions=True)
-    assert [type(it) for it in results] == [LedgerUnavailable, type(None)]
+    assert [type(it) for it in results] == [EntryRefused, type(None)]
 
 
 def test_a_url_that_is_none_does_not_show_its_password() -> None:
