@@ -1,17 +1,31 @@
 """What keeps budgets while the gateway runs."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.app.clock import now
 from gateway.app.reading import books_of
 from gateway.config import Loaded
 from gateway.engine.budgets import BudgetKeeper
-from gateway.ports import SharedState
-from gateway.stores import MemoryBudgets, RedisBudgets, RedisState
+from gateway.ports import BudgetCounters, SharedState
+from gateway.stores import MemoryBudgets, PostgresBudgets, RedisBudgets, RedisState
 from gateway.telemetry.metrics import Metrics
 
 
-def budget_keeper(loaded: Loaded, state: SharedState, metrics: Metrics) -> BudgetKeeper:
-    """Counted in the Redis that replicas share, where there is one, otherwise in this process; filled from the ledger."""
-    counters = RedisBudgets(state) if isinstance(state, RedisState) else MemoryBudgets(time.monotonic)
-    return BudgetKeeper(counters, books_of(loaded), metrics, now)
+@asynccontextmanager
+async def budget_keeper(loaded: Loaded, state: SharedState, metrics: Metrics) -> AsyncIterator[BudgetKeeper]:
+    """Counted in the Redis that replicas share, where there is one, else beside a ledger that they share, else in this process.
+
+    A counter that is missing is filled from the ledger.
+    """
+    async with AsyncExitStack() as stack:
+        counters: BudgetCounters
+        if isinstance(state, RedisState):
+            counters = RedisBudgets(state)
+        elif loaded.settings.ledger.url is not None:
+            counters = shared = PostgresBudgets(loaded.settings.ledger.url.reveal())
+            stack.push_async_callback(shared.aclose)
+        else:
+            counters = MemoryBudgets(time.monotonic)
+        yield BudgetKeeper(counters, books_of(loaded), metrics, now)

@@ -87,7 +87,7 @@ async def running(
         evidence = EvidenceKeeping(Keep(settings.evidence.keep) if settings.evidence.requests_max else Keep.NOTHING, shelf)
         accounting = Accounting(ledger, now)
         metrics.watch_owed(lambda: accounting.owed)
-        budgets = budget_keeper(loaded, state, metrics)
+        budgets = await stack.enter_async_context(budget_keeper(loaded, state, metrics))
         dispatcher = _dispatcher(
             settings, wire, accounting, routes=routes, evidence=evidence, decisions=decisions, budgets=budgets
         )

@@ -4,6 +4,7 @@ from gateway.stores.audit_log import AuditLog
 from gateway.stores.books_postgres import PostgresBooks
 from gateway.stores.books_sqlite import SqliteBooks
 from gateway.stores.budgets_memory import MemoryBudgets
+from gateway.stores.budgets_postgres import PostgresBudgets
 from gateway.stores.budgets_redis import RedisBudgets
 from gateway.stores.claims_memory import MemoryClaims, remembered_claims
 from gateway.stores.claims_redis import RedisClaims
@@ -30,6 +31,7 @@ __all__ = [
     "MemoryClaims",
     "MemoryState",
     "PostgresBooks",
+    "PostgresBudgets",
     "PostgresLedger",
     "PostgresRollups",
     "PostgresSavings",

@@ -10,7 +10,7 @@ from psycopg.rows import DictRow, dict_row
 from gateway.ports import LedgerUnavailable
 
 # The tables that this gateway knows: the latest of ``migrations/versions``.
-VERSION = "0003"
+VERSION = "0004"
 Connection = psycopg.Connection[DictRow]
 
 # A peer that is gone is noticed after about ten seconds, on either side. What the URL says of these goes before.
@@ -49,8 +49,7 @@ _ADVICE = {
 def connect(url: str, *, read_only: bool = False, primary: bool = False) -> Connection:
     """In autocommit mode, rows as dictionaries. Raises ``LedgerUnavailable``, whose text holds no password."""
     try:
-        given = _DEFAULTS | ({"target_session_attrs": "read-write"} if primary else {}) | _parts(url)
-        connection: Connection = psycopg.connect(**given, autocommit=True, row_factory=dict_row)
+        connection: Connection = psycopg.connect(**parameters_of(url, primary=primary), autocommit=True, row_factory=dict_row)
     except psycopg.Error as error:
         raise LedgerUnavailable(failure_text(url, "opened", error)) from error
     try:
@@ -60,6 +59,11 @@ def connect(url: str, *, read_only: bool = False, primary: bool = False) -> Conn
         connection.close()
         raise LedgerUnavailable(failure_text(url, "opened", error)) from error
     return connection
+
+
+def parameters_of(url: str, *, primary: bool) -> dict[str, Any]:
+    """Of a connection, for libpq; raises ``LedgerUnavailable``. ``primary``: of several hosts the one that takes writes."""
+    return _DEFAULTS | ({"target_session_attrs": "read-write"} if primary else {}) | _parts(url)
 
 
 def check_version(connection: Connection, url: str) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from gateway.ports import BudgetCounters, Stake
-from gateway.stores import MemoryBudgets, RedisBudgets, RedisState
+from gateway.stores import MemoryBudgets, PostgresBudgets, RedisBudgets, RedisState
 from tests.real_redis import some_redis
 
 Pair = tuple[BudgetCounters, BudgetCounters]
@@ -32,10 +32,24 @@ async def in_redis(url: str) -> AsyncIterator[Pair]:
             await state.aclose()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@asynccontextmanager
+async def in_postgres(url: str) -> AsyncIterator[Pair]:
+    pair = PostgresBudgets(url), PostgresBudgets(url)
+    try:
+        yield pair
+    finally:
+        for counters in pair:
+            await counters.aclose()
+
+
+@pytest.fixture(params=["memory", "redis", "postgres"])
 def opened(request: pytest.FixtureRequest) -> Iterator[Callable[[], AbstractAsyncContextManager[Pair]]]:
     if request.param == "memory":
         yield in_memory
+        return
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres").database()
+        yield lambda: in_postgres(url)
         return
     with some_redis() as url:
         yield lambda: in_redis(url)

@@ -15,6 +15,7 @@ from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
 from tests.integration.programs import House, control, run
 from tests.integration.two_contracts import GENERATIONS, KEY, WISH, Configuration, Place, changed
+from tests.real_postgres import RealPostgres
 from tests.real_redis import real_redis
 
 REQUESTS = 1_000
@@ -81,6 +82,21 @@ async def test_replicas_that_share_redis_do_not_overspend_together(place: Place)
         configuration = with_budgets(redis_url=redis.url, team={"team": "*", "period": "day"})
         with place.gateway(configuration) as one, place.gateway(name="two") as two:
             assert await ask_often([one, two], REQUESTS) == {200: IMAGES, 402: REQUESTS - IMAGES}
+    assert images(place) == IMAGES
+
+
+async def test_replicas_that_share_a_database_do_not_overspend_together(place: Place, postgres: RealPostgres) -> None:
+    """The counters stand beside the ledger; a gateway that comes later goes on from them."""
+    configuration = with_budgets(team={"team": "*", "period": "day"}) | {
+        "ledger": {"url": postgres.database()},
+        "history": {"folder": str(place.folder / "history")},
+        "decisions": {"kept_max": 0},
+        "evidence": {"requests_max": 0},
+    }
+    with place.gateway(configuration) as one, place.gateway(name="two") as two:
+        assert await ask_often([one, two], REQUESTS) == {200: IMAGES, 402: REQUESTS - IMAGES}
+    with place.gateway(name="three") as three:
+        assert (await ask(three))[0] == 402
     assert images(place) == IMAGES
 
 
