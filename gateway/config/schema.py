@@ -14,9 +14,11 @@ from gateway.config.schema_exchange import ExchangeRates
 from gateway.config.schema_idempotency import Idempotency, Results
 from gateway.config.schema_model import Model
 from gateway.config.schema_price import PriceList
+from gateway.config.schema_wire import Wire
 from gateway.config.written import Written
 from gateway.core.images import Operation
 from gateway.core.snapshot import RouteState
+from gateway.core.wire import Auth
 
 
 def _redis_url(value: str) -> str:
@@ -175,14 +177,23 @@ class Provider(Written):
     """The wire format it speaks."""
     base_url: BaseUrl
     """Where its API begins, such as https://api.openai.com/v1."""
-    credential: Credential
-    """Where its key is found."""
+    credential: Credential | None = None
+    """Where its key is found; only one whose wire.auth is 'none' has none."""
     organization: Line | None = None
     """Sent as openai-organization, for an account with several."""
     project: Line | None = None
     """Sent as openai-project, for an account with several."""
     timeouts: Timeouts = Timeouts()
     """Bounds of one call."""
+    wire: Wire = Wire()
+    """Where its version of the wire format differs from OpenAI's own."""
+
+    @model_validator(mode="after")
+    def _with_a_key(self) -> Self:
+        if (self.credential is None) != (self.wire.auth is Auth.NONE):
+            what = "has no credential" if self.credential is None else "has a credential and wire.auth 'none'"
+            raise mistake(what, "Write credential: {env: NAME}, or wire: {auth: none} for a server that wants no key.")
+        return self
 
 
 class Route(Written):

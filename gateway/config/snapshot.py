@@ -37,6 +37,7 @@ from gateway.core.snapshot import (
     Snapshot,
     Timeouts,
 )
+from gateway.core.wire import Wire
 
 REVISION_CHARS = 12
 
@@ -45,7 +46,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
     """Every name in ``written`` is defined and every provider has a credential; both have been checked."""
     price_lists = _price_lists(written.price_lists)
     contracts = {key: _contract(key, it) for key, it in written.contracts.items()}
-    providers = {key: _provider(key, it, credentials[key]) for key, it in written.providers.items()}
+    providers = {key: _provider(key, it, credentials.get(key, Secret(""))) for key, it in written.providers.items()}
     catalogue = {name: capabilities_of(it.capabilities) for name, it in written.catalogue.items()}
     retirements = {
         name: Retirement(it.retires_on, it.successor or "", it.source, it.deprecated_on)
@@ -180,6 +181,13 @@ def _provider(id: str, written: schema.Provider, credential: Secret) -> Provider
         organization=written.organization,
         project=written.project,
         timeouts=Timeouts(written.timeouts.connect_s, written.timeouts.total_s),
+        wire=Wire(
+            auth=written.wire.auth,
+            api_version=written.wire.api_version or "",
+            model_in=written.wire.model_in,
+            members=MappingProxyType(dict(written.wire.members)),
+            headers=tuple(written.wire.headers.items()),
+        ),
     )
 
 

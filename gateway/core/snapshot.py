@@ -17,6 +17,7 @@ from gateway.core.idempotency import Duplicates
 from gateway.core.images import Operation
 from gateway.core.pricing import PriceList
 from gateway.core.secret import Secret
+from gateway.core.wire import OPENAI, Wire
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -50,7 +51,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """One upstream endpoint: which dialect it speaks, where, with which credential."""
+    """One upstream endpoint: which dialect it speaks, where, with which credential, which is empty where it wants none."""
 
     id: str
     dialect: str
@@ -59,6 +60,7 @@ class ProviderSettings:
     organization: str | None
     project: str | None
     timeouts: Timeouts
+    wire: Wire = OPENAI
 
 
 @dataclass(frozen=True, slots=True)

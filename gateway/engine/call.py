@@ -1,6 +1,6 @@
 """One client call and its client, as the engine sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ from gateway.core.money import Cost
 from gateway.core.snapshot import App, Route, Snapshot
 from gateway.core.tag import Fallback, Header, Tag
 from gateway.core.verification import Discrepancy
+from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.engine.trail import Trail
 from gateway.ports import Content
 
@@ -18,8 +19,12 @@ from gateway.ports import Content
 class Body(Protocol):
     """What the caller sent, as it came."""
 
-    def for_upstream(self, model: str) -> bytes | Content:
-        """The body with the upstream's name of the model in the place of the caller's; any number of times."""
+    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> bytes | Content:
+        """The body as the upstream gets it; any number of times.
+
+        It has the upstream's name of the model in the place of the caller's, or no such member, and those of ``members``
+        that the caller has not sent, be it as ``null``.
+        """
         ...
 
 

@@ -180,9 +180,10 @@ class Dispatcher:
             response.release()
 
     def _send(self, call: Call, candidate: Candidate) -> Coroutine[None, None, UpstreamResponse]:
-        settings = candidate.route.provider
-        body = call.body.for_upstream(candidate.route.upstream_model)
-        upstream = UpstreamCall(settings, ENDPOINTS[call.request.operation], call.request_id, body)
+        settings, model = candidate.route.provider, candidate.route.upstream_model
+        body = call.body.for_upstream(settings.wire.body_model(model), settings.wire.members)
+        path = settings.wire.path_of(ENDPOINTS[call.request.operation], model)
+        upstream = UpstreamCall(settings, path, call.request_id, body)
         return self._providers[settings.dialect].send(upstream)
 
 

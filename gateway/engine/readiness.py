@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,6 +17,7 @@ from gateway.core.readiness_live import following, judged, minimal, unaffordable
 from gateway.core.readiness_record import current, listed, recorded, unlisted
 from gateway.core.snapshot import App, ProviderSettings, Route, Snapshot
 from gateway.core.verification import discrepancies
+from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.engine.accounting import Accounting, Booking
 from gateway.engine.call import Call, Failure
 from gateway.engine.failures import failure_of_answer, failure_of_event, failure_without_answer
@@ -162,7 +163,7 @@ class _Spending:
 class _NoBody:
     """Implements ``call.Body``: the SDK writes its own."""
 
-    def for_upstream(self, model: str) -> bytes | Content:
+    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> bytes | Content:
         raise NotImplementedError("a walk's requests are written by the SDK")
 
 

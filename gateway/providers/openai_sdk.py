@@ -12,12 +12,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx  # noqa: TID251 -- the SDK's answers and the causes of its errors are of its types
-from openai import APIConnectionError, APIError, APIStatusError, AsyncAPIResponse, AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import APIConnectionError, APIError, APIStatusError, AsyncAPIResponse, AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
 from gateway.core.diagnosis import Stage
 from gateway.core.images import AUTO, ImageRequest, Operation
 from gateway.core.readiness_live import PROMPT
 from gateway.core.snapshot import ProviderSettings
+from gateway.core.wire import Auth
 from gateway.ports import UpstreamFailed, UpstreamRefused, UpstreamResponse
 
 MODELS_S_MAX = 10.0
@@ -30,10 +31,12 @@ class OpenAISdk:
     """Implements ``ports.Probe``. Like the relay, it retries nothing and follows neither redirects nor proxy variables."""
 
     def __init__(self, settings: ProviderSettings) -> None:
-        timeouts = settings.timeouts
+        timeouts, wire = settings.timeouts, settings.wire
+        self._settings, self._headers = settings, _headers(settings)
         self._client = AsyncOpenAI(
             base_url=settings.base_url,
             api_key=settings.credential.reveal(),
+            default_query={"api-version": wire.api_version} if wire.api_version else None,
             admin_api_key="",
             max_retries=0,
             timeout=httpx.Timeout(timeouts.total_s, connect=timeouts.connect_s),
@@ -51,7 +54,7 @@ class OpenAISdk:
     async def models(self) -> frozenset[str]:
         """See ``Probe``."""
         try:
-            page = await self._client.models.list(timeout=MODELS_S_MAX)
+            page = await self._client.models.list(timeout=MODELS_S_MAX, extra_headers=self._headers)
             return frozenset(str(model.id) for model in page.data)
         except APIStatusError as refused:
             raise UpstreamRefused(_Told(refused.response)) from refused
@@ -71,11 +74,17 @@ class OpenAISdk:
             yield _Answer(response)
 
     def _opened(self, upstream_model: str, request: ImageRequest) -> AbstractAsyncContextManager[AsyncAPIResponse[Any]]:
-        members: dict[str, Any] = {"model": upstream_model, "prompt": PROMPT, "n": request.n}
+        wire = self._settings.wire
+        members: dict[str, Any] = {"model": wire.body_model(upstream_model), "prompt": PROMPT, "n": request.n}
+        members = {name: value for name, value in members.items() if value is not None} | {"extra_headers": self._headers}
         members |= {name: value for name in ("size", "quality") if (value := getattr(request, name)) != AUTO}
         if request.stream:
             members |= {"stream": True, "partial_images": request.partial_images}
-        images = self._client.images.with_streaming_response
+        if wire.members:
+            members["extra_body"] = dict(wire.members)
+        # What stands before the endpoint in the path belongs to the base, for the SDK.
+        base = f"{self._settings.base_url.rstrip('/')}/{wire.path_of('', upstream_model)}"
+        images = self._client.with_options(base_url=base).images.with_streaming_response
         if request.operation is Operation.EDIT:
             return images.edit(image=(_REFERENCE_NAME, _REFERENCE, "image/png"), **members)
         return images.generate(**members)
@@ -113,6 +122,15 @@ class _Told:
 
     def release(self) -> None:
         """It is read."""
+
+
+def _headers(settings: ProviderSettings) -> dict[str, Any]:
+    """The SDK sends the key as a bearer's, unless each request takes that header away."""
+    key = settings.credential.reveal()
+    own: dict[str, Any] = dict(settings.wire.headers)
+    if settings.wire.auth is not Auth.BEARER:
+        own["Authorization"] = Omit()
+    return own | ({"api-key": key} if settings.wire.auth is Auth.API_KEY else {})
 
 
 def _lowered(headers: httpx.Headers) -> Mapping[str, str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from gateway.core.diagnosis import Stage
 from gateway.core.snapshot import ProviderSettings
+from gateway.core.wire import Auth
 from gateway.ports import UpstreamCall
 from gateway.providers.answer import Answer
 from gateway.providers.connection import READ_BUFFER_BYTES, Connection
@@ -85,16 +86,20 @@ def _target(settings: ProviderSettings, path: str, user_agent: str) -> _Target:
     plain = url.scheme in ("http", "https") and url.hostname and "@" not in url.netloc and not url.query
     if not (plain and url.hostname and _PATH.fullmatch(url.path)):
         raise ValueError("a provider's base URL is not the address of an HTTP server and a path")
+    wire, key = settings.wire, settings.credential.reveal()
     headers = {
         "host": url.netloc.lower(),
-        "authorization": f"Bearer {settings.credential.reveal()}",
+        "authorization": f"Bearer {key}" if wire.auth is Auth.BEARER else "",
+        "api-key": key if wire.auth is Auth.API_KEY else "",
         "accept": "application/json, text/event-stream",
         "accept-encoding": "identity",
         "user-agent": user_agent,
         "openai-organization": settings.organization,
         "openai-project": settings.project,
+        **dict(wire.headers),
     }
-    lines = [f"POST {url.path} HTTP/1.1\r\n"]
+    query = f"?{urlencode({'api-version': wire.api_version})}" if wire.api_version else ""
+    lines = [f"POST {url.path}{query} HTTP/1.1\r\n"]
     for name, value in headers.items():
         if value:
             if not _HEADER_VALUE.fullmatch(value):

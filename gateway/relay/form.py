@@ -15,6 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from gateway.core.diagnosis import shape_refusal
+from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.relay.form_part import (
     FIRST_BYTES,
     OVERLAYS,
@@ -107,18 +108,21 @@ class Form:
         ]
         return sha256(repr(sorted(parts, key=lambda part: part[0])).encode()).hexdigest()
 
-    def for_upstream(self, model: str) -> SpooledContent:
-        """The form with the upstream's name of the model in the place of the caller's; any number of times."""
+    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> SpooledContent:
+        """See ``call.Body``."""
         boundary = secrets.token_hex(16)
         pieces: list[bytes | tuple[int, int]] = []
         text = bytearray()
-        for part in self._parts:
+        added = [FormField(PartHead(name), text_of(value)) for name, value in members.items() if name not in self.members]
+        for part in (*self._parts, *added):
+            if model is None and part.head.name == "model":
+                continue
             text += f"--{boundary}\r\n".encode() + part.head.encoded()
             if isinstance(part, FormFile):
                 pieces += [bytes(text), (part.start, part.end)]
                 text.clear()
             else:
-                text += (model if part.head.name == "model" else part.value).encode()
+                text += (model if model is not None and part.head.name == "model" else part.value).encode()
             text += b"\r\n"
         pieces.append(bytes(text) + f"--{boundary}--\r\n".encode())
         return SpooledContent(self._spool, f"multipart/form-data; boundary={boundary}", tuple(pieces))
@@ -281,6 +285,11 @@ class FormReader:
         """What messages call the file at hand: images are numbered from 1, in the order in which they came."""
         name = self._head.name
         return f"the file '{name}'" if name in OVERLAYS else f"file {self._seen.references} of 'image' (part '{name}')"
+
+
+def text_of(value: Scalar) -> str:
+    """As a form has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _boundary(content_type: str) -> bytes:

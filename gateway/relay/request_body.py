@@ -1,9 +1,12 @@
 """The caller's JSON body: read for the members the gateway needs, sent on with only ``model`` changed."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
 import msgspec
+
+from gateway.core.wire import NO_MEMBERS, Scalar
 
 UNDERSTOOD = (
     "model", "prompt", "n", "size", "quality", "output_format", "background", "stream", "partial_images", "safety_identifier",
@@ -36,9 +39,13 @@ class RequestBody:
             raise MalformedBody(str(error)) from error
         self.members = frozenset(name for name, value in self._members.items() if bytes(value) != b"null")
 
-    def for_upstream(self, model: str) -> bytes:
-        """The body with the upstream's name of the model in the place of the caller's."""
-        return msgspec.json.encode(self._members | {"model": msgspec.Raw(msgspec.json.encode(model))})
+    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> bytes:
+        """See ``call.Body``."""
+        own = {"model": model} if model is not None else {}
+        sent: dict[str, Any] = self._members | own | {name: it for name, it in members.items() if name not in self._members}
+        if model is None:
+            sent.pop("model", None)
+        return msgspec.json.encode(sent)
 
     @property
     def fingerprint(self) -> str:

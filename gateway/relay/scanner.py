@@ -60,7 +60,8 @@ class EnvelopeScanner:
         self._stack = bytearray()  # the brackets that are open
         self._noted = False  # whether strings matter there: the members of the object itself and of the items of its lists
         self._name: bytes | None = b""  # the latest where it matters, as it is written; ``None`` where it was cut
-        self._members: list[tuple[bytes | None, tuple[int, int] | None]] = []
+        # Of each own member its name, where that begins, and where its value is if it is a string.
+        self._members: list[tuple[bytes | None, int, tuple[int, int] | None]] = []
         self._after_colon = False  # whether the last chunk ended in a colon, or in the space behind one
         # Of the string at hand, where it is not a short one:
         self._in_string = self._string_cut = self._escaped = self._is_value = False
@@ -105,12 +106,12 @@ class EnvelopeScanner:
     @property
     def names(self) -> frozenset[str]:
         """Of the object's own members, so far. A name that outgrows ``string_bytes_kept`` is left out, here and below."""
-        return frozenset(name for name, _ in self._named_members())
+        return frozenset(name for name, _, _ in self._named_members())
 
     @property
     def repeated(self) -> frozenset[str]:
         """Which of the object's own members came more than once, whatever their values."""
-        times = Counter(name for name, _ in self._named_members())
+        times = Counter(name for name, _, _ in self._named_members())
         return frozenset(name for name in times if times[name] > 1)
 
     @property
@@ -119,13 +120,19 @@ class EnvelopeScanner:
 
         Of a repeated member the last counts.
         """
-        return {name: span for name, span in dict(self._named_members()).items() if span is not None}
+        last = {name: span for name, _, span in self._named_members()}
+        return {name: span for name, span in last.items() if span is not None}
 
-    def _named_members(self) -> Iterator[tuple[str, tuple[int, int] | None]]:
-        for written, span in self._members:
+    @property
+    def beginnings(self) -> tuple[int, ...]:
+        """Where the object's own members begin, at the opening quotes of their names, in their order."""
+        return tuple(start for _, start, _ in self._members)
+
+    def _named_members(self) -> Iterator[tuple[str, int, tuple[int, int] | None]]:
+        for written, start, span in self._members:
             name = None if written is None else name_of(written)
             if name is not None:
-                yield name, span
+                yield name, start, span
 
     def _resume(self, chunk: bytes) -> int:
         """Begin a chunk between strings: past the space before the object, or into a string whose colon came before."""
@@ -240,10 +247,10 @@ class EnvelopeScanner:
         if not is_value:
             self._name = written
             if own:
-                self._members.append((written, None))
+                self._members.append((written, start, None))
             return
         if own and self._members:
-            self._members[-1] = (self._name, (start, end))
+            self._members[-1] = (self._name, self._members[-1][1], (start, end))
         if self._probe is not None:
             self.pictures.append(with_digest(self._probe.picture(), self._digest))
         elif written is not None and self._is_image():

@@ -1,11 +1,14 @@
 """A JSON body too large for memory: read once as a stream, replayed with only its ``model`` changed."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from gateway.core.diagnosis import shape_refusal
+from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.relay.request_body import UNDERSTOOD, MalformedBody
 from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer
 from gateway.relay.spool import SplicedContent, Spool
@@ -13,6 +16,8 @@ from gateway.relay.spool import SplicedContent, Spool
 # A prompt of 32,000 characters has at most 128 kB in UTF-8; of an image in a data URL, that much is kept too.
 STRING_BYTES_KEPT = 192 * 1024
 REFERENCES_MAX = 16
+SPACE_BYTES_MAX = 64 * 1024
+_SPACE = b" \t\r\n"
 ENVELOPE_BYTES_MAX = (REFERENCES_MAX + 4) * STRING_BYTES_KEPT
 
 
@@ -25,18 +30,35 @@ class SpooledJson:
 
     form = False
 
-    def __init__(self, spool: Spool, envelope: dict[str, Any], references: int, model: tuple[int, int], fingerprint: str) -> None:
+    def __init__(self, spool: Spool, envelope: dict[str, Any], references: int, model: "ModelSpans", fingerprint: str) -> None:
         self._spool, self.references, self._model, self.fingerprint = spool, references, model, fingerprint
         self.fields = {name: envelope[name] for name in UNDERSTOOD if name in envelope}
         self.members = frozenset(name for name, value in envelope.items() if value is not None)
+        self._names = frozenset(envelope)
 
-    def for_upstream(self, model: str) -> SplicedContent:
-        """The body with the upstream's name of the model in the place of the caller's."""
-        return SplicedContent(self._spool, "application/json", self._model, msgspec.json.encode(model))
+    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> SplicedContent:
+        """See ``call.Body``."""
+        added = {name: value for name, value in members.items() if name not in self._names}
+        written = msgspec.json.encode(added)[1:-1]
+        if model is not None:
+            replacement = msgspec.json.encode(model) + (b"," + written if written else b"")
+            return SplicedContent(self._spool, "application/json", self._model.value, replacement)
+        if written:
+            written = b"," + written if self._model.last else written + b","
+        return SplicedContent(self._spool, "application/json", self._model.member, written)
 
     def close(self) -> None:
         """Let go of the spool."""
         self._spool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpans:
+    """Where ``model`` stands: its value, and the whole member with the one comma that goes with it."""
+
+    value: tuple[int, int]
+    member: tuple[int, int]
+    last: bool
 
 
 class SpooledJsonReader:
@@ -65,8 +87,20 @@ class SpooledJsonReader:
         if repeated := self._scanner.repeated & {*UNDERSTOOD, "images"}:
             raise MalformedBody(f"the member {sorted(repeated)[0]!r} stands in it twice")
         await self._spool.finish()
-        model = self._scanner.spans.get("model", (0, 0))
+        model = await self._model_spans(self._scanner.spans.get("model", (0, 0)))
         return SpooledJson(self._spool, members, _references(members), model, self._digest.hexdigest())
+
+    async def _model_spans(self, value: tuple[int, int]) -> ModelSpans:
+        """A member goes with the comma behind it, the last one with that before it."""
+        begins = max((it for it in self._scanner.beginnings if it < value[0]), default=0)
+        following = next((it for it in self._scanner.beginnings if it > begins), None)
+        if following is not None:
+            return ModelSpans(value, (begins, following), last=False)
+        before = b"".join([piece async for piece in self._spool.read(max(0, begins - SPACE_BYTES_MAX), begins)]).rstrip(_SPACE)
+        if not before.endswith((b",", b"{")):
+            raise MalformedBody("there is too much space before the member 'model'")
+        space = min(begins, SPACE_BYTES_MAX) - len(before)
+        return ModelSpans(value, (begins - space - before.endswith(b","), value[1]), last=True)
 
 
 def _references(members: dict[str, Any]) -> int:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from gateway.listener import listening
 from gateway.simulator.connection import Connection
 from gateway.simulator.control import control_routes
+from gateway.simulator.face import FACES
 from gateway.simulator.faults import FaultBook
 from gateway.simulator.images import ImageEndpoint
 from gateway.simulator.models import ModelsEndpoint
@@ -29,15 +30,18 @@ def create_app(settings: SimulatorSettings) -> ASGIApp:
     The faults that tear connections down or hang need the simulator's own server (``running``); all others work on any.
     """
     stats, faults = Stats(), FaultBook()
-    generations = ImageEndpoint(Operation.GENERATION, settings, stats, faults)
-    edits = ImageEndpoint(Operation.EDIT, settings, stats, faults)
-    models = ModelsEndpoint(settings, faults)
     app = Starlette(
         routes=[
-            Route("/v1/images/generations", generations, methods=["POST"]),
-            Route("/v1/images/edits", edits, methods=["POST"]),
-            Route("/v1/models", models, methods=["GET"]),
-            Route("/v1/models/{id:path}", models, methods=["GET"]),
+            *(
+                Route(f"{face.prefix}/images/{path}", ImageEndpoint(operation, settings, stats, faults, face), methods=["POST"])
+                for face in FACES
+                for path, operation in (("generations", Operation.GENERATION), ("edits", Operation.EDIT))
+            ),
+            *(
+                Route(f"{face.models}{path}", ModelsEndpoint(settings, faults, face), methods=["GET"])
+                for face in FACES
+                for path in ("", "/{id:path}")
+            ),
             *control_routes(stats, faults),
         ],
         exception_handlers={404: _not_found, 405: _method_not_allowed},

@@ -1,13 +1,13 @@
-"""``POST /v1/images/generations`` and ``/v1/images/edits``."""
+"""``POST …/images/generations`` and ``…/images/edits``."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.simulator.auth import authorize
 from gateway.simulator.edge import struck_at_edge
 from gateway.simulator.exchange import Ending, Exchange
+from gateway.simulator.face import OPENAI, Face
 from gateway.simulator.faults import FaultBook, Strike
 from gateway.simulator.job import Job, accept
 from gateway.simulator.references import decode
@@ -23,8 +23,10 @@ _ENDINGS = {"truncate": Ending.CUT, "reset_mid_body": Ending.RESET}
 class ImageEndpoint:
     """An ASGI application for one operation."""
 
-    def __init__(self, operation: Operation, settings: SimulatorSettings, stats: Stats, faults: FaultBook) -> None:
-        self._operation, self._settings, self._stats, self._faults = operation, settings, stats, faults
+    def __init__(
+        self, operation: Operation, settings: SimulatorSettings, stats: Stats, faults: FaultBook, face: Face = OPENAI
+    ) -> None:
+        self._operation, self._settings, self._stats, self._faults, self._face = operation, settings, stats, faults, face
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -42,8 +44,8 @@ class ImageEndpoint:
         await asyncio.sleep(strike.latency_ms / 1000)
         if await struck_at_edge(exchange, strike):
             return
-        authorize(exchange.request.headers, self._settings.key)
-        wish = validate(submission, self._operation, self._settings)
+        self._face.admit(exchange.request, self._settings.key)
+        wish = validate(self._face.read(exchange.request, submission), self._operation, self._settings)
         references = await asyncio.to_thread(decode, wish.images, wish.mask) if wish.images else ()
         for rate in strike.limits:
             rate.take(wish.n + len(references), wish.model.id, self._settings.organization)

@@ -1,4 +1,4 @@
-"""``GET /v1/models`` and ``GET /v1/models/{id}``."""
+"""``GET …/models`` and ``GET …/models/{id}``."""
 
 import asyncio
 from datetime import UTC, datetime, time
@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.simulator.auth import authorize
 from gateway.simulator.catalogue import MODELS, Model
 from gateway.simulator.edge import struck_at_edge
 from gateway.simulator.exchange import Exchange
+from gateway.simulator.face import OPENAI, Face
 from gateway.simulator.faults import FaultBook
 from gateway.simulator.refusal import Refusal
 from gateway.simulator.settings import SimulatorSettings
@@ -18,8 +18,8 @@ from gateway.simulator.settings import SimulatorSettings
 class ModelsEndpoint:
     """An ASGI application for the list, and for one model where the path names it. Delays and faults of the edge strike it."""
 
-    def __init__(self, settings: SimulatorSettings, faults: FaultBook) -> None:
-        self._settings, self._faults = settings, faults
+    def __init__(self, settings: SimulatorSettings, faults: FaultBook, face: Face = OPENAI) -> None:
+        self._settings, self._faults, self._face = settings, faults, face
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -29,7 +29,7 @@ class ModelsEndpoint:
         if await struck_at_edge(exchange, strike):
             return
         try:
-            authorize(exchange.request.headers, self._settings.key)
+            self._face.admit(exchange.request, self._settings.key)
             body = _answer(scope.get("path_params", {}).get("id"))
         except Refusal as refusal:
             await exchange.refuse(refusal)

@@ -54,6 +54,28 @@ CASES = {
         "providers.openai.credential",
         "exactly one",
     ),
+    "no credential at all": (", credential: {file: fake.key}", "", "{dialect", "providers.openai", "has no credential"),
+    "credential for nobody": (
+        "dialect: openai,",
+        "dialect: openai, wire: {auth: none}, ",
+        "{dialect",
+        "providers.openai",
+        "has a credential and wire.auth 'none'",
+    ),
+    "header of the gateway's own": (
+        "dialect: openai,",
+        "dialect: openai, wire: {headers: {authorization: x}}, ",
+        "authorization: x",
+        "providers.openai.wire.headers.authorization",
+        "written by the gateway itself",
+    ),
+    "member of the caller's": (
+        "dialect: openai,",
+        "dialect: openai, wire: {members: {size: auto}}, ",
+        "size: auto",
+        "providers.openai.wire.members.size",
+        "is the caller's to say",
+    ),
     "no credential": ("{file: fake.key}", "{}", "{}", "providers.openai.credential", "exactly one"),
     "long timeout": (
         "dialect: openai,",

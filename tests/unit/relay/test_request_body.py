@@ -23,6 +23,14 @@ def test_of_a_repeated_member_the_last_counts_for_both_sides() -> None:
     assert json.loads(body.for_upstream("b")) == {"n": 10, "model": "b"}
 
 
+def test_a_provider_s_own_members_are_added_and_its_deployment_is_not_named() -> None:
+    """What the caller has sent stays, be it null."""
+    body = RequestBody(b'{"model":"a","style":"vivid","response_format":null}')
+    members = {"style": "natural", "response_format": "b64_json", "watermark": False}
+    assert json.loads(body.for_upstream(None, members)) == {"style": "vivid", "response_format": None, "watermark": False}
+    assert json.loads(body.for_upstream("b", members))["model"] == "b"
+
+
 @given(
     st.dictionaries(
         st.text(),
