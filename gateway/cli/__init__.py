@@ -46,6 +46,7 @@ _COMMANDS: Mapping[str, "str | _Group"] = {
     "explain": "gateway.cli.explain",
     "ready": "gateway.cli.ready",
     "contract": "gateway.cli.contract",
+    "providers": "gateway.cli.providers",
     "diagnose": "gateway.cli.diagnose",
     "spend": "gateway.cli.spend",
     "budgets": "gateway.cli.budgets",

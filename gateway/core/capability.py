@@ -85,6 +85,26 @@ def shortfalls(request: ImageRequest, capabilities: Capabilities) -> tuple[Short
     return tuple(_shortfalls(request, capabilities))
 
 
+def bounds(can: Capabilities) -> tuple[str, ...]:
+    """All that is refused or limited, for people: ``n at most 1``. Empty where nothing is."""
+    found = [f"size {_sizes_possible(can)}"] if _sized(can) else []
+    for param, possible in (
+        ("quality", can.qualities),
+        ("output_format", can.output_formats),
+        ("background", can.backgrounds),
+    ):
+        if possible is not None:
+            found.append(f"{param} {', '.join(sorted(possible)) or 'only auto'}")
+    for param, most in (("n", can.n_max), ("partial_images", can.partial_images_max), ("references", can.references_max)):
+        if most is not None:
+            found.append(f"{param} at most {most}")
+    if not can.stream:
+        found.append("no stream")
+    if can.without:
+        found.append(f"without {', '.join(sorted(can.without))}")
+    return tuple(found)
+
+
 def narrowed(known: Capabilities, by: Capabilities) -> Capabilities:
     """What both hold, never more than ``known``."""
     sizes, size_rule = _sizes_of_both(known, by)

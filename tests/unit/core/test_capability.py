@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.capability import Capabilities, Shortfall, SizeRule, narrowed, shortfalls, size_possible
+from gateway.core.capability import Capabilities, Shortfall, SizeRule, bounds, narrowed, shortfalls, size_possible
 from gateway.core.images import ImageRequest, Operation
 
 RULE = SizeRule(edge_multiple=16, edge_max=3840, ratio_max=3, pixels_min=655_360, pixels_max=8_294_400)
@@ -207,3 +207,26 @@ def test_narrowing_by_nothing_changes_nothing(can: Capabilities) -> None:
     """From either side; and narrowing twice is narrowing once."""
     assert narrowed(can, Capabilities()) == narrowed(Capabilities(), can) == can
     assert narrowed(narrowed(can, can), can) == narrowed(can, can)
+
+
+def test_what_is_bounded_is_said_in_a_few_words() -> None:
+    """For lists of routes; what is not bounded is not mentioned."""
+    can = Capabilities(
+        sizes=frozenset({"1024x1024"}),
+        qualities=frozenset({"low", "high"}),
+        output_formats=frozenset(),
+        n_max=1,
+        references_max=0,
+        stream=False,
+        without=frozenset({"mask", "style"}),
+    )
+    assert bounds(can) == (
+        "size 1024x1024",
+        "quality high, low",
+        "output_format only auto",
+        "n at most 1",
+        "references at most 0",
+        "no stream",
+        "without mask, style",
+    )
+    assert bounds(Capabilities()) == ()
