@@ -1,7 +1,7 @@
 """``gateway contract`` and what apps and operators are told of dates, by a running gateway."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -10,22 +10,24 @@ from tests.integration.programs import House, control, run
 from tests.integration.reloads import tell
 from tests.integration.two_contracts import KEY, Configuration, Place, ask, changed
 
-TODAY = datetime.now(UTC).date()
-RETIRES = TODAY + timedelta(days=20)
+
+def today() -> date:
+    """When a test begins: the suite may have begun the day before."""
+    return datetime.now(UTC).date()
 
 
 def _dated(configuration: Configuration) -> None:
     direct = configuration["contracts"]["direct"]
-    direct["effective_to"] = str(TODAY + timedelta(days=40))
+    direct["effective_to"] = str(today() + timedelta(days=40))
     direct["limits"]["recorded"] = [
         {"model": "gpt-image-2", "dimension": "images_per_minute", "value": 1000, "recorded_on": "2026-01-02", "source": "a page"}
     ]
     configuration["catalogue"] = {
         "gpt-image-2": {
-            "recorded_on": str(TODAY),
+            "recorded_on": str(today()),
             "source": "a page",
             "deprecated_on": "2026-06-02",
-            "retires_on": str(RETIRES),
+            "retires_on": str(today() + timedelta(days=20)),
             "successor": "gpt-image-3",
             "capabilities": {},
         }
@@ -39,11 +41,12 @@ def facts(report: dict[str, Any], layer: str) -> dict[str, dict[str, Any]]:
 
 async def test_apps_and_operators_are_told_what_ends(place: Place) -> None:
     """Apps in headers, operators where they look at routes and metrics."""
+    retires = today() + timedelta(days=20)
     with place.gateway(changed(_dated)) as house:
         async with house.client(KEY) as app:
             answer, _ = await ask(app)
         assert answer.headers["deprecation"] == "@1780358400"
-        assert answer.headers["sunset"] == f"{RETIRES:%a, %d %b %Y} 00:00:00 GMT"
+        assert answer.headers["sunset"] == f"{retires:%a, %d %b %Y} 00:00:00 GMT"
         due = {(it["kind"], it["days_left"]) for it in tell(f"{house.admin_url}/routes")[1]["routes"][0]["due"]}
         assert {("model", 20), ("contract", 40)} <= due
         assert {kind for kind, _ in due} >= {"model", "contract", "limits"}
