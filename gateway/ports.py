@@ -12,6 +12,7 @@ from gateway.core.evidence import Evidence
 from gateway.core.idempotency import Claimed
 from gateway.core.images import ImageRequest
 from gateway.core.ledger import Entry, Saving
+from gateway.core.links import LinkRules
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.spend import SpendQuery, SpendRow
 
@@ -36,12 +37,16 @@ class Content(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCall:
-    """One request as the provider gets it: ``path`` is relative to its base URL, a ``body`` of bytes is JSON."""
+    """One request as the provider gets it: ``path`` is relative to its base URL, a ``body`` of bytes is JSON.
+
+    With ``links``, images that come as links are fetched by these rules.
+    """
 
     provider: ProviderSettings
     path: str
     request_id: str
     body: bytes | Content
+    links: LinkRules | None = None
 
 
 class UpstreamFailed(Exception):

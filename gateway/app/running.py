@@ -37,6 +37,7 @@ from gateway.engine.sweeper import sweep
 from gateway.engine.trail import Keep
 from gateway.listener import listening
 from gateway.ports import Provider
+from gateway.providers.links import LinkFetching
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
@@ -74,7 +75,8 @@ async def running(
         ledger = ledger_of(settings)
         orphans = ledger.open()
         stack.callback(ledger.close)
-        wire = await stack.enter_async_context(OpenAIWire())
+        wire = LinkFetching(await stack.enter_async_context(OpenAIWire()))
+        stack.push_async_callback(wire.aclose)
         admission = Admission(settings.server.in_flight_requests_max, settings.server.in_flight_bytes_max)
         metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, loaded.snapshot.revision)
         metrics.watch_ledger(lambda: ledger.failing)

@@ -12,6 +12,7 @@ from gateway.config.schema_contract import Contract
 from gateway.config.schema_credential import Credential
 from gateway.config.schema_exchange import ExchangeRates
 from gateway.config.schema_idempotency import Idempotency, Results
+from gateway.config.schema_links import Links
 from gateway.config.schema_model import Model
 from gateway.config.schema_price import PriceList
 from gateway.config.schema_wire import Wire
@@ -216,6 +217,8 @@ class Route(Written):
     """What of the Images API the provider serves for this model; 'variation' only where it stands here: OpenAI retired it."""
     capabilities: Capabilities | None = None
     """What this route honours, where that is less than the catalogue says of its upstream model: it narrows, never widens."""
+    links: Links = Links()
+    """What becomes of images that this route's provider returns as links."""
     require_ready: bool = False
     """true: it takes no request before 'gateway ready ROUTE --live' has found it ready, and none once a walk found it not."""
     ready_days_max: Annotated[int, Field(ge=1, le=365)] = 30

@@ -23,6 +23,7 @@ from gateway.core.contract import (
 )
 from gateway.core.diagnosis import Owner
 from gateway.core.exchange import ExchangeRates
+from gateway.core.links import LinkRules
 from gateway.core.pricing import ImageRate, OutputTokens, Price, PriceList, TokenRates
 from gateway.core.secret import Secret
 from gateway.core.snapshot import (
@@ -67,6 +68,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
             require_ready=it.require_ready,
             ready_days_max=it.ready_days_max,
             retirement=retirements.get(it.upstream_model),
+            links=LinkRules(**dict(it.links) | {"hosts": frozenset(it.links.hosts)}),
         )
         for key, it in written.routes.items()
     }

@@ -15,6 +15,7 @@ from gateway.core.diagnosis import Owner
 from gateway.core.exchange import ExchangeRates
 from gateway.core.idempotency import Duplicates
 from gateway.core.images import Operation
+from gateway.core.links import PASSED_ON, LinkRules
 from gateway.core.pricing import PriceList
 from gateway.core.secret import Secret
 from gateway.core.wire import OPENAI, Wire
@@ -82,7 +83,7 @@ class Route:
 
     ``capabilities`` is ``None`` where nothing says what it can honour: then every parameter is passed on. With
     ``require_ready`` it takes no request before its readiness is proven; a proof counts for ``ready_days_max``. ``retirement``
-    is its upstream model's.
+    is its upstream model's. ``links`` say what becomes of images that come as links.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Route:
     require_ready: bool = False
     ready_days_max: int = 30
     retirement: Retirement | None = None
+    links: LinkRules = PASSED_ON
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from gateway.core.choice import Candidate
 from gateway.core.diagnosis import Refusal
 from gateway.core.eligibility import Conditions, Hold, Reason
 from gateway.core.images import ENDPOINTS
+from gateway.core.links import Deliver
 from gateway.core.routing import Plan, plan
 from gateway.core.snapshot import OnDisconnect
 from gateway.engine.accounting import Accounting, Booking
@@ -183,7 +184,9 @@ class Dispatcher:
         settings, model = candidate.route.provider, candidate.route.upstream_model
         body = call.body.for_upstream(settings.wire.body_model(model), settings.wire.members)
         path = settings.wire.path_of(ENDPOINTS[call.request.operation], model)
-        upstream = UpstreamCall(settings, path, call.request_id, body)
+        rules = candidate.route.links
+        links = rules if rules.deliver is Deliver.B64 and not call.request.stream else None
+        upstream = UpstreamCall(settings, path, call.request_id, body, links)
         return self._providers[settings.dialect].send(upstream)
 
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.listener import listening
+from gateway.simulator.album import Album
 from gateway.simulator.connection import Connection
 from gateway.simulator.control import control_routes
 from gateway.simulator.face import FACES
@@ -29,11 +30,15 @@ def create_app(settings: SimulatorSettings) -> ASGIApp:
 
     The faults that tear connections down or hang need the simulator's own server (``running``); all others work on any.
     """
-    stats, faults = Stats(), FaultBook()
+    stats, faults, album = Stats(), FaultBook(), Album()
     app = Starlette(
         routes=[
             *(
-                Route(f"{face.prefix}/images/{path}", ImageEndpoint(operation, settings, stats, faults, face), methods=["POST"])
+                Route(
+                    f"{face.prefix}/images/{path}",
+                    ImageEndpoint(operation, settings, stats, faults, face=face, album=album),
+                    methods=["POST"],
+                )
                 for face in FACES
                 for path, operation in (("generations", Operation.GENERATION), ("edits", Operation.EDIT))
             ),
@@ -42,6 +47,7 @@ def create_app(settings: SimulatorSettings) -> ASGIApp:
                 for face in FACES
                 for path in ("", "/{id:path}")
             ),
+            Route("/pictures/{name}", album.show, methods=["GET"]),
             *control_routes(stats, faults),
         ],
         exception_handlers={404: _not_found, 405: _method_not_allowed},

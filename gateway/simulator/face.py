@@ -15,7 +15,7 @@ class Face:
     """``prefix`` stands before ``/images/…``, ``models`` is the list's path.
 
     The key is looked for in ``key_header``, else as a bearer's; ``open`` wants none. ``deployments``: the model is named in the
-    path and nowhere else. ``links``: without ``response_format: b64_json`` it would answer with links, which are not simulated.
+    path and nowhere else. ``links``: without ``response_format: b64_json`` it answers with links to its pictures.
     """
 
     prefix: str = "/v1"
@@ -40,9 +40,13 @@ class Face:
             if "model" in members:
                 raise Refusal("The model is named by the deployment: leave it out of the body.", param="model")
             members["model"] = request.path_params["deployment"]
-        if self.links and members.pop("response_format", "url") != "b64_json":
-            raise Refusal("Links are not simulated: ask for b64_json.", param="response_format")
+        if self.links:
+            members.pop("response_format", None)
         return replace(submission, members=members)
+
+    def answers_with_links(self, submission: Submission) -> bool:
+        """Whether the caller gets links for this."""
+        return self.links and submission.members.get("response_format") != "b64_json"
 
 
 def _as_bearer(headers: Mapping[str, str], key_header: str) -> Mapping[str, str]:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.simulator.album import Album
 from gateway.simulator.edge import struck_at_edge
 from gateway.simulator.exchange import Ending, Exchange
-from gateway.simulator.face import OPENAI, Face
+from gateway.simulator.face import Face
 from gateway.simulator.faults import FaultBook, Strike
 from gateway.simulator.job import Job, accept
 from gateway.simulator.references import decode
@@ -24,9 +25,17 @@ class ImageEndpoint:
     """An ASGI application for one operation."""
 
     def __init__(
-        self, operation: Operation, settings: SimulatorSettings, stats: Stats, faults: FaultBook, face: Face = OPENAI
+        self,
+        operation: Operation,
+        settings: SimulatorSettings,
+        stats: Stats,
+        faults: FaultBook,
+        *,
+        face: Face,
+        album: Album,
     ) -> None:
-        self._operation, self._settings, self._stats, self._faults, self._face = operation, settings, stats, faults, face
+        self._operation, self._settings, self._stats, self._faults = operation, settings, stats, faults
+        self._face, self._album = face, album
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -50,9 +59,10 @@ class ImageEndpoint:
         for rate in strike.limits:
             rate.take(wish.n + len(references), wish.model.id, self._settings.organization)
         job = accept(wish, references, self._settings.name, self._settings.latency_ms, strike)
-        await self._deliver(exchange, job, wish.n + len(references), strike)
+        linked = self._face.answers_with_links(submission)
+        await self._deliver(exchange, job, wish.n + len(references), strike, linked=linked)
 
-    async def _deliver(self, exchange: Exchange, job: Job, images: int, strike: Strike) -> None:
+    async def _deliver(self, exchange: Exchange, job: Job, images: int, strike: Strike, *, linked: bool) -> None:
         ending = _ENDINGS.get(strike.kind, Ending.WHOLE)
         rate_headers = exchange.rate_headers(images, job.bill.total, next(iter(strike.limits), None))
         if job.wish.stream:
@@ -61,6 +71,8 @@ class ImageEndpoint:
             await exchange.deliver(job.events(), headers, ending)
             return
         body = await job.body()
+        if linked:
+            body = self._album.linked(body, str(exchange.request.base_url))
         self._bill(job, exchange)
         headers = {"content-type": "application/json", **rate_headers}
         if ending is not Ending.CUT:

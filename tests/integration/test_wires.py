@@ -30,6 +30,14 @@ WIRES: dict[str, tuple[str, Configuration, dict[str, str]]] = {
 }
 
 
+# A provider that answers with links, and what becomes of them.
+LINKED: dict[str, Configuration] = {
+    "passed": {},
+    "fetched": {"deliver": "b64", "loopback": True},
+    "elsewhere": {"deliver": "b64", "hosts": ["images.example.com"]},
+}
+
+
 def configured(simulator: str) -> Configuration:
     """A model, a route, a provider and a contract for each, all at one simulator."""
     found = copy.deepcopy(ABLE)
@@ -42,6 +50,11 @@ def configured(simulator: str) -> Configuration:
         found["providers"][name] = at
         found["contracts"][name] = contract | {"billing": contract["billing"] | {"owner": f"Owner of {name}"}}
         found["routes"][name] = {"model": name, "provider": name, "upstream_model": "gpt-image-2", "contract": name}
+        found["models"][name] = {"routes": [name]}
+    for name, links in LINKED.items():
+        found["providers"][name] = provider | {"base_url": f"{simulator}/links/v1"}
+        found["contracts"][name] = contract
+        found["routes"][name] = found["routes"]["links"] | {"model": name, "provider": name, "contract": name, "links": links}
         found["models"][name] = {"routes": [name]}
     return found
 
@@ -120,11 +133,29 @@ async def test_an_unmodified_sdk_is_served_by_each(served: House, name: str) -> 
 
 
 async def test_what_the_caller_sends_is_not_overruled(served: House) -> None:
-    """A member that is there stays as it is, and the provider says what it thinks of it."""
+    """A member that is there stays as it is, and so does what comes of it."""
     wish = WISH | {"model": "links", "response_format": "url"}
     async with served.client(KEY) as app, app.post(GENERATIONS, json=wish) as answer:
-        assert answer.status == 400
+        assert "url" in (await answer.json())["data"][0]
     assert asked(served)[1]["response_format"] == "url"
+
+
+async def test_links_are_passed_on_or_fetched_or_neither(served: House) -> None:
+    """As the route says. What may not be fetched is not delivered, and stands as exposure: it may have been billed."""
+    answers = {}
+    async with served.client(KEY) as app:
+        for name in LINKED:
+            async with app.post(GENERATIONS, json=WISH | {"model": name, "n": 2}) as answer:
+                answers[name] = answer.status, await answer.json()
+    (_, passed), (_, fetched) = answers["passed"], answers["fetched"]
+    assert [list(item) for item in passed["data"]] == [["url"]] * 2
+    assert [base64.b64decode(item["b64_json"])[:4] for item in fetched["data"]] == [b"\x89PNG"] * 2
+    assert fetched["gateway"]["images"] == 2
+    status, refused = answers["elsewhere"]
+    assert (status, refused["error"]["code"]) == (503, "upstream_answer_unusable")
+    assert "the link is not https" in refused["error"]["message"]
+    assert "pictures" not in json.dumps(refused)
+    assert served.spend()["elsewhere"]["exposure"] != "0.00"
 
 
 def test_each_can_be_walked(served: House) -> None:
@@ -142,6 +173,7 @@ def test_the_command_lists_how_each_is_spoken_to(served: House) -> None:
     done = run("providers", environment=served.environment)
     told = json.loads(run("providers", "--format", "json", environment=served.environment).stdout)
     options = {provider["id"]: provider["wire"] for provider in told["providers"]}
+    assert {name: options.pop(name) for name in LINKED} == {"passed": [], "fetched": [], "elsewhere": []}
     assert options == {
         "openai": [],
         "azure": ["key as api_key", "api-version preview"],

@@ -76,6 +76,20 @@ CASES = {
         "providers.openai.wire.members.size",
         "is the caller's to say",
     ),
+    "links from nowhere": (
+        "contract: direct}",
+        "contract: direct, links: {deliver: b64}}",
+        "{deliver",
+        "routes.openai-route.links",
+        "names no host",
+    ),
+    "host with a path": (
+        "contract: direct}",
+        "contract: direct, links: {deliver: b64, hosts: [images.example.com/a]}}",
+        "images.example.com",
+        "routes.openai-route.links.hosts[0]",
+        "is not the name of a host",
+    ),
     "no credential": ("{file: fake.key}", "{}", "{}", "providers.openai.credential", "exactly one"),
     "long timeout": (
         "dialect: openai,",
