@@ -82,12 +82,18 @@ class OpenAISdk:
             members |= {"stream": True, "partial_images": request.partial_images}
         if wire.members:
             members["extra_body"] = dict(wire.members)
-        # What stands before the endpoint in the path belongs to the base, for the SDK.
-        base = f"{self._settings.base_url.rstrip('/')}/{wire.path_of('', upstream_model)}"
-        images = self._client.with_options(base_url=base).images.with_streaming_response
+        images = self._at(wire.path_of("", upstream_model)).images.with_streaming_response
         if request.operation is Operation.EDIT:
             return images.edit(image=(_REFERENCE_NAME, _REFERENCE, "image/png"), **members)
         return images.generate(**members)
+
+    def _at(self, path: str) -> AsyncOpenAI:
+        """A client whose base has that path behind it, where there is one: for the SDK it belongs to the base."""
+        if not path:
+            return self._client
+        client = self._client.with_options(base_url=f"{self._settings.base_url.rstrip('/')}/{path}")
+        client.organization, client.project = self._settings.organization, self._settings.project
+        return client
 
 
 class _Answer:
