@@ -10,6 +10,7 @@ from importlib import import_module
 import structlog
 
 from gateway.app.clock import now
+from gateway.app.dialects import LITELLM, BridgeProbe
 from gateway.config import Loaded
 from gateway.config.settings import EvidenceSettings, Settings, SigningSettings, StateSettings
 from gateway.core.chain import ROOT
@@ -74,8 +75,14 @@ async def shared_state(settings: StateSettings) -> AsyncIterator[SharedState]:
 
 
 @asynccontextmanager
-async def official_sdk(settings: ProviderSettings) -> AsyncIterator[Probe]:
-    """The SDK takes half a second and 20 MB to import, and most gateways never walk: it is imported beside the event loop."""
+async def probe_of(settings: ProviderSettings) -> AsyncIterator[Probe]:
+    """OpenAI's SDK, or the bridge where only that reaches the provider.
+
+    The SDK takes half a second and 20 MB to import, and most gateways never walk: it is imported beside the event loop.
+    """
+    if settings.dialect == LITELLM:
+        yield BridgeProbe(settings)
+        return
     module = await asyncio.to_thread(import_module, "gateway.providers.openai_sdk")
     async with module.OpenAISdk(settings) as probe:
         yield probe

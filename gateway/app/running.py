@@ -1,18 +1,19 @@
 """A running gateway: both planes on their listeners, and all that stands behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 from starlette.types import ASGIApp
 
-from gateway.app.adapters import evidence_shelf, ledger_of, official_sdk, shared_state, signer_of
+from gateway.app.adapters import evidence_shelf, ledger_of, probe_of, shared_state, signer_of
 from gateway.app.adjusting import adjusting_of
 from gateway.app.background import tended
 from gateway.app.budgets import budget_keeper
 from gateway.app.clock import now
+from gateway.app.dialects import dialects
 from gateway.app.protection import protection
 from gateway.app.reading import published_keys
 from gateway.app.rolling import rolling
@@ -37,8 +38,6 @@ from gateway.engine.sweeper import sweep
 from gateway.engine.trail import Keep
 from gateway.listener import listening
 from gateway.ports import Provider
-from gateway.providers.links import LinkFetching
-from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
 from gateway.server.planes import admin_plane, data_plane
@@ -75,8 +74,7 @@ async def running(
         ledger = ledger_of(settings)
         orphans = ledger.open()
         stack.callback(ledger.close)
-        wire = LinkFetching(await stack.enter_async_context(OpenAIWire()))
-        stack.push_async_callback(wire.aclose)
+        spoken = await stack.enter_async_context(dialects(loaded.snapshot))
         admission = Admission(settings.server.in_flight_requests_max, settings.server.in_flight_bytes_max)
         metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, loaded.snapshot.revision)
         metrics.watch_ledger(lambda: ledger.failing)
@@ -91,7 +89,7 @@ async def running(
         metrics.watch_owed(lambda: accounting.owed)
         budgets = await stack.enter_async_context(budget_keeper(loaded, state, metrics))
         dispatcher = _dispatcher(
-            settings, wire, accounting, routes=routes, evidence=evidence, decisions=decisions, budgets=budgets
+            settings, spoken, accounting, routes=routes, evidence=evidence, decisions=decisions, budgets=budgets
         )
         limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
         once, pick_up = await stack.enter_async_context(protection(loaded, state, metrics))
@@ -131,7 +129,7 @@ async def running(
 
 def _dispatcher(
     settings: Settings,
-    wire: Provider,
+    spoken: Mapping[str, Provider],
     accounting: Accounting,
     *,
     routes: Supervision,
@@ -140,7 +138,7 @@ def _dispatcher(
     budgets: BudgetKeeper,
 ) -> Dispatcher:
     return Dispatcher(
-        {"openai": wire},
+        spoken,
         accounting,
         routes.conditions,
         heartbeat_s=settings.server.heartbeat_s,
@@ -179,7 +177,7 @@ def _operations(
         clock=now,
     )
     reloader.record_start()
-    readiness = Readiness(Walker(official_sdk, accounting, now), routes.ready)
+    readiness = Readiness(Walker(probe_of, accounting, now), routes.ready)
     return Operations(reloader, routes.overrides, routes.conditions.holds, routes.health, readiness, audit, now)
 
 

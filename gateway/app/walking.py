@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gateway.app.adapters import ledger_of, official_sdk, ready_results
+from gateway.app.adapters import ledger_of, probe_of, ready_results
 from gateway.app.clock import now
 from gateway.config import Loaded
 from gateway.engine.accounting import Accounting
@@ -20,7 +20,7 @@ async def walking(loaded: Loaded, *, spending: bool) -> AsyncIterator[Readiness]
     if spending:
         ledger.open()
     try:
-        yield Readiness(Walker(official_sdk, Accounting(ledger, now), now), ready_results(loaded, lambda: loaded.snapshot))
+        yield Readiness(Walker(probe_of, Accounting(ledger, now), now), ready_results(loaded, lambda: loaded.snapshot))
     finally:
         if spending:
             ledger.close()

@@ -21,8 +21,8 @@ from gateway.core.snapshot import ProviderSettings, Route, Snapshot
 from gateway.core.wire import Auth, ModelIn, Wire
 
 # What each dialect is made of, and what for.
-_DIALECTS = {"openai": "image-gateway"}
-_PACKAGES = {"image-gateway": "the relay", "openai": "readiness walks"}
+_DIALECTS = {"openai": "image-gateway", "litellm": "litellm"}
+_PACKAGES = {"image-gateway": "the relay", "openai": "readiness walks", "litellm": "the bridge"}
 _NOT_INSTALLED = "not installed"
 
 
@@ -59,8 +59,8 @@ def _provider(provider: ProviderSettings, snapshot: Snapshot) -> dict[str, Any]:
         "id": provider.id,
         "dialect": provider.dialect,
         "package": f"{_DIALECTS[provider.dialect]} {_version(_DIALECTS[provider.dialect])}",
-        "host": urlsplit(provider.base_url).netloc,
-        "wire": _options(provider.wire),
+        "host": urlsplit(provider.base_url).netloc or "the vendor's own",
+        "wire": _options(provider.wire) + [f"{name} {value}" for name, value in provider.options.items()],
         "routes": [_route(route) for route in snapshot.routes.values() if route.provider.id == provider.id],
     }
 

@@ -57,7 +57,7 @@ def _listeners(written: Configuration) -> Iterator[Caution]:
 
 def _providers(written: Configuration) -> Iterator[Caution]:
     for key, provider in written.providers.items():
-        parts = urlsplit(provider.base_url)
+        parts = urlsplit(provider.base_url or "")
         if parts.scheme == "http" and not _loopback(parts.hostname or ""):
             what = "the provider's key and the prompts travel unencrypted to another host"
             yield ("providers", key, "base_url"), what, "Use https."

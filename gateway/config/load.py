@@ -10,6 +10,7 @@ from gateway.config.capability_check import check_capabilities
 from gateway.config.caution import cautions
 from gateway.config.complaint import validate
 from gateway.config.credential import key_files, read_credentials
+from gateway.config.dialect_check import check_dialects
 from gateway.config.lapse import lapsed
 from gateway.config.node import Node
 from gateway.config.own_secrets import read_own_secrets
@@ -63,4 +64,4 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
 
 def _contradictions(root: Node) -> tuple[Problem, ...]:
     by_names = (*check_references(root), *check_series(root), *check_policies(root))
-    return (*by_names, *check_capabilities(root), *check_budgets(root))
+    return (*by_names, *check_capabilities(root), *check_dialects(root), *check_budgets(root))

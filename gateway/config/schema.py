@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from gateway.config.field import BaseUrl, Id, Line, Name, Prose, Seconds, mistake
 from gateway.config.schema_app import App
@@ -162,6 +162,15 @@ class Signing(Written):
     """Public keys (JWK, each on one line) that signed before: what they have signed is still to be checked."""
 
 
+def _no_secret(name: str) -> str:
+    if any(word in name for word in ("key", "secret", "token", "credential", "password")):
+        raise mistake(f"'{name}' may be a secret", "Put the key under credential, or leave it in the environment of the gateway.")
+    return name
+
+
+OptionName = Annotated[str, StringConstraints(pattern=r"^(api_version|(aws|vertex)_[a-z_]{1,60})$"), AfterValidator(_no_secret)]
+
+
 class Timeouts(Written):
     """Bounds of one upstream call."""
 
@@ -174,10 +183,10 @@ class Timeouts(Written):
 class Provider(Written):
     """One upstream endpoint."""
 
-    dialect: Literal["openai"]
-    """The wire format it speaks."""
-    base_url: BaseUrl
-    """Where its API begins, such as https://api.openai.com/v1."""
+    dialect: Literal["openai", "litellm"]
+    """The wire format it speaks: OpenAI's, or one of those that litellm translates."""
+    base_url: BaseUrl | None = None
+    """Where its API begins, such as https://api.openai.com/v1; with 'litellm' absent means the vendor's own address."""
     credential: Credential | None = None
     """Where its key is found; only one whose wire.auth is 'none' has none."""
     organization: Line | None = None
@@ -187,7 +196,21 @@ class Provider(Written):
     timeouts: Timeouts = Timeouts()
     """Bounds of one call."""
     wire: Wire = Wire()
-    """Where its version of the wire format differs from OpenAI's own."""
+    """Where its version of OpenAI's wire format differs from OpenAI's own."""
+    options: Annotated[dict[OptionName, Line], Field(max_length=16)] = Field(default_factory=dict)
+    """With 'litellm': what else it wants to know of the vendor, such as vertex_project or aws_region_name. No secret."""
+
+    @model_validator(mode="after")
+    def _of_its_dialect(self) -> Self:
+        if self.dialect == "openai" and self.options:
+            raise mistake(
+                "has options, which are litellm's", "Leave them out; what the dialect 'openai' knows stands under wire."
+            )
+        if self.dialect == "litellm" and self.model_fields_set & {"wire", "organization", "project"}:
+            raise mistake(
+                "has wire, organization or project, which are OpenAI's", "Leave them out; litellm's stand under options."
+            )
+        return self
 
     @model_validator(mode="after")
     def _with_a_key(self) -> Self:

@@ -178,7 +178,7 @@ def _provider(id: str, written: schema.Provider, credential: Secret) -> Provider
     return ProviderSettings(
         id=id,
         dialect=written.dialect,
-        base_url=written.base_url,
+        base_url=written.base_url or "",
         credential=credential,
         organization=written.organization,
         project=written.project,
@@ -190,6 +190,7 @@ def _provider(id: str, written: schema.Provider, credential: Secret) -> Provider
             members=MappingProxyType(dict(written.wire.members)),
             headers=tuple(written.wire.headers.items()),
         ),
+        options=MappingProxyType(dict(written.options)),
     )
 
 

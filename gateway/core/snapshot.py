@@ -52,7 +52,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """One upstream endpoint: which dialect it speaks, where, with which credential, which is empty where it wants none."""
+    """One upstream endpoint: which dialect it speaks, where, with which credential, which is empty where it wants none.
+
+    ``base_url`` is empty where the bridge knows it; ``options`` are what else the bridge needs, such as a region.
+    """
 
     id: str
     dialect: str
@@ -62,6 +65,7 @@ class ProviderSettings:
     project: str | None
     timeouts: Timeouts
     wire: Wire = OPENAI
+    options: Mapping[str, str] = field(default_factory=_empty)
 
 
 @dataclass(frozen=True, slots=True)

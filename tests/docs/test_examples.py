@@ -11,7 +11,18 @@ import pytest
 from tests.integration.programs import ROOT
 
 EXAMPLES = sorted((ROOT / "config" / "examples" / "providers").glob("*.yaml"))
-KEYS = dict.fromkeys(("AZURE_OPENAI_API_KEY", "XAI_API_KEY", "TOGETHER_API_KEY", "INNER_GATEWAY_KEY"), "sk-fake-not-a-secret")
+KEYS = dict.fromkeys(
+    (
+        "AZURE_OPENAI_API_KEY",
+        "XAI_API_KEY",
+        "TOGETHER_API_KEY",
+        "INNER_GATEWAY_KEY",
+        "FAL_AI_API_KEY",
+        "STABILITY_API_KEY",
+        "GEMINI_API_KEY",
+    ),
+    "sk-fake-not-a-secret",
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda it: it.stem)

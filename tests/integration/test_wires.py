@@ -183,6 +183,6 @@ def test_the_command_lists_how_each_is_spoken_to(served: House) -> None:
     }
     [route] = next(it["routes"] for it in told["providers"] if it["id"] == "links")
     assert (route["contract"], "references at most 16" in route["bounds"]) == ("links@1", True)
-    assert {it["name"] for it in told["packages"]} == {"image-gateway", "openai"}
+    assert {it["name"] for it in told["packages"]} == {"image-gateway", "openai", "litellm"}
     assert "model in the path" in done.stdout
     assert "sk-fake" not in done.stdout + json.dumps(told)

@@ -90,6 +90,21 @@ CASES = {
         "routes.openai-route.links.hosts[0]",
         "is not the name of a host",
     ),
+    "options of the bridge": (
+        "dialect: openai,",
+        "dialect: openai, options: {aws_region_name: x}, ",
+        "{dialect",
+        "providers.openai",
+        "has options, which are litellm's",
+    ),
+    "no address": (' base_url: "http://127.0.0.1:9101/v1",', "", "openai,", "providers.openai.base_url", "is missing"),
+    "secret among the options": (
+        "dialect: openai,",
+        "dialect: openai, options: {aws_session_token: x}, ",
+        "aws_session_token: x",
+        "providers.openai.options.aws_session_token",
+        "may be a secret",
+    ),
     "no credential": ("{file: fake.key}", "{}", "{}", "providers.openai.credential", "exactly one"),
     "long timeout": (
         "dialect: openai,",

@@ -1,0 +1,80 @@
+"""Who speaks each dialect. The bridge, which most gateways never use, is imported where a provider needs it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from gateway.core.diagnosis import Stage
+from gateway.core.images import AUTO, ENDPOINTS, ImageRequest
+from gateway.core.readiness_live import PROMPT
+from gateway.core.snapshot import ProviderSettings, Snapshot
+from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamRefused, UpstreamResponse
+from gateway.providers.links import LinkFetching
+from gateway.providers.openai_wire import OpenAIWire
+
+OPENAI, LITELLM = "openai", "litellm"
+
+
+@asynccontextmanager
+async def dialects(snapshot: Snapshot) -> AsyncIterator[Mapping[str, Provider]]:
+    """By name, until the block is left. What ``snapshot`` needs begins to load."""
+    bridge = Bridge()
+    async with OpenAIWire() as wire:
+        found = {OPENAI: LinkFetching(wire), LITELLM: LinkFetching(bridge)}
+        await bridge.warm(snapshot)
+        try:
+            yield found
+        finally:
+            for fetching in found.values():
+                await fetching.aclose()
+
+
+class Bridge:
+    """``ports.Provider`` for the dialect ``litellm``, as small as can be until the first call."""
+
+    def __init__(self) -> None:
+        self._made: Any = None
+
+    async def warm(self, snapshot: Snapshot) -> None:
+        """Begin to load what is behind it, where a provider needs it: that takes seconds, and requests should not wait."""
+        if any(provider.dialect == LITELLM for provider in snapshot.providers.values()):
+            (await self._bridge()).warm()
+
+    async def send(self, call: UpstreamCall) -> UpstreamResponse:
+        """See ``ports.Provider``."""
+        response: UpstreamResponse = await (await self._bridge()).send(call)
+        return response
+
+    async def _bridge(self) -> Any:
+        if self._made is None:
+            module = await asyncio.to_thread(import_module, "gateway.providers.litellm_bridge")
+            self._made = self._made or module.LitellmBridge()
+        return self._made
+
+
+class BridgeProbe:
+    """Implements ``ports.Probe``: walks take the way that requests take."""
+
+    def __init__(self, settings: ProviderSettings) -> None:
+        self._settings, self._bridge = settings, Bridge()
+
+    async def models(self) -> frozenset[str]:
+        """See ``ports.Probe``."""
+        raise UpstreamFailed(Stage.CONNECT, "litellm cannot ask this provider for its models")
+
+    @asynccontextmanager
+    async def images(self, upstream_model: str, request: ImageRequest) -> AsyncIterator[UpstreamResponse]:
+        """See ``ports.Probe``."""
+        words = {"model": upstream_model, "prompt": PROMPT, "n": request.n, "size": request.size, "quality": request.quality}
+        body = msgspec.json.encode({name: value for name, value in words.items() if value != AUTO})
+        response = await self._bridge.send(UpstreamCall(self._settings, ENDPOINTS[request.operation], "walk", body))
+        try:
+            if response.status != 200:
+                raise UpstreamRefused(response)
+            yield response
+        finally:
+            response.release()
