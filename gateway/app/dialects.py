@@ -1,4 +1,4 @@
-"""Who speaks each dialect. The bridge, which most gateways never use, is imported where a provider needs it."""
+"""Who speaks each dialect. The bridge, and what fetches links, are imported where they are needed: most gateways never do."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +13,6 @@ from gateway.core.images import AUTO, ENDPOINTS, ImageRequest
 from gateway.core.readiness_live import PROMPT
 from gateway.core.snapshot import ProviderSettings, Snapshot
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamRefused, UpstreamResponse
-from gateway.providers.links import LinkFetching
 from gateway.providers.openai_wire import OpenAIWire
 
 OPENAI, LITELLM = "openai", "litellm"
@@ -24,13 +23,36 @@ async def dialects(snapshot: Snapshot) -> AsyncIterator[Mapping[str, Provider]]:
     """By name, until the block is left. What ``snapshot`` needs begins to load."""
     bridge = Bridge()
     async with OpenAIWire() as wire:
-        found = {OPENAI: LinkFetching(wire), LITELLM: LinkFetching(bridge)}
+        found = {OPENAI: _Fetching(wire), LITELLM: _Fetching(bridge)}
         await bridge.warm(snapshot)
         try:
             yield found
         finally:
             for fetching in found.values():
                 await fetching.aclose()
+
+
+class _Fetching:
+    """``ports.Provider`` around another, which fetches what comes as links where a call asks for that."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._made: Any = None
+
+    async def send(self, call: UpstreamCall) -> UpstreamResponse:
+        """See ``ports.Provider``."""
+        if call.links is None:
+            return await self._provider.send(call)
+        if self._made is None:
+            module = await asyncio.to_thread(import_module, "gateway.providers.links")
+            self._made = self._made or module.LinkFetching(self._provider)
+        response: UpstreamResponse = await self._made.send(call)
+        return response
+
+    async def aclose(self) -> None:
+        """Let go of the connections to where links lead."""
+        if self._made is not None:
+            await self._made.aclose()
 
 
 class Bridge:
