@@ -14,6 +14,8 @@ from gateway.stores.postgres import parameters_of
 # All callers of a gateway wait for the same few rows: more connections would only wait in more places.
 _CONNECTIONS_MAX = 4
 _WAIT_S_MAX = 5.0
+# The pool waits twice as long after each failure until it gives up, and with the next caller begins anew: so it is soon back.
+_RECONNECT_S_MAX = 1.0
 _BOUNDED = f"-c statement_timeout={int(_WAIT_S_MAX * 1000)} -c lock_timeout={int(_WAIT_S_MAX * 1000)}"
 _HOLD = "SELECT used, refused FROM budget_hold(%s::text[], %s::bigint[], %s)"
 _ADD = "SELECT budget_add(%s, %s)"
@@ -21,14 +23,19 @@ _SEED = "SELECT budget_seed(%s, %s, %s)"
 
 
 class PostgresBudgets:
-    """Implements ``ports.BudgetCounters``. It connects with the first use, and anew where a connection was lost."""
+    """Implements ``ports.BudgetCounters``. It connects with the first use, and anew where a connection was lost.
+
+    Where ``synchronous_commit`` is off, what is held may be lost in a crash of the server only if its reserve was not written:
+    a reserve is durable together with all that was committed before it.
+    """
 
     def __init__(self, url: str) -> None:
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
-            make_conninfo(**{"options": _BOUNDED} | parameters_of(url, primary=True)),
+            _bounded(parameters_of(url, primary=True)),
             min_size=1,
             max_size=_CONNECTIONS_MAX,
             timeout=_WAIT_S_MAX,
+            reconnect_timeout=_RECONNECT_S_MAX,
             kwargs={"autocommit": True},
             check=AsyncConnectionPool.check_connection,
             open=False,
@@ -72,3 +79,8 @@ class PostgresBudgets:
             if not self._opened:
                 await self._pool.open()
                 self._opened = True
+
+
+def _bounded(parameters: dict[str, Any]) -> str:
+    """For libpq; what the URL says of waits goes before."""
+    return make_conninfo(**parameters | {"options": f"{_BOUNDED} {parameters.get('options', '')}".strip()})

@@ -12,8 +12,8 @@ from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
 
 from gateway.core.ledger import Kind
-from gateway.ports import LedgerUnavailable
-from gateway.stores import PostgresBooks, PostgresLedger, PostgresRollups
+from gateway.ports import LedgerUnavailable, Stake
+from gateway.stores import PostgresBooks, PostgresBudgets, PostgresLedger, PostgresRollups
 from gateway.stores.migration import migrate
 from gateway.stores.postgres import VERSION
 from tests.contract.ledger_samples import NOON, Clock, entry
@@ -89,6 +89,33 @@ async def test_a_role_that_may_only_add_and_read_is_all_that_a_gateway_needs(rol
         migrate(only_adds, lambda line: None)
 
 
+async def test_only_who_may_add_entries_counts_budgets_and_marks_days(role: tuple[str, str]) -> None:
+    """The gateway's role counts through functions and not at the table; a reader, who may call functions too, is refused."""
+    owner, only_adds = role
+    counters = PostgresBudgets(only_adds)
+    try:
+        await counters.seed("day", 1, 60.0)
+        assert (await counters.hold([Stake("day", 10)], 2)).used_nanos == (3,)
+        assert await counters.add("day", -1) == 2
+    finally:
+        await counters.aclose()
+    for refused in ("UPDATE budget_counter SET used_nanos = 0", "DELETE FROM budget_counter"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            sql(only_adds, refused)
+    name = str(conninfo_to_dict(owner)["dbname"])
+    sql(owner, f"CREATE ROLE {name}_reader; GRANT USAGE ON SCHEMA public TO {name}_reader")
+    try:
+        sql(owner, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}_reader")
+        counting = ("budget_hold('{day}', '{10}', 1)", "budget_add('day', -2)", "budget_seed('month', 0, 1)")
+        for call in (*counting, "watch_day(20727)", "keep_day(1)"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="may not book"):
+                sql(owner, f"SET ROLE {name}_reader; SELECT {call}")
+        assert sql(owner, "SELECT count(*) FROM rolled_day") == [(0,)]
+        assert sql(owner, "SELECT key, used_nanos FROM budget_counter") == [("day", 2)]
+    finally:
+        sql(owner, f"DROP OWNED BY {name}_reader; DROP ROLE {name}_reader")
+
+
 async def test_months_are_made_ahead_also_for_a_role_that_may_only_add(role: tuple[str, str]) -> None:
     """By the gateway as it starts; where it may not even ask for them, the rest holds what has no month."""
     owner, only_adds = role
@@ -128,7 +155,7 @@ async def test_the_version_before_is_upgraded_with_its_rows(postgres: RealPostgr
     """They stay what they are; what was open is expired at the next start; verification counts them as older than the chain."""
     url = postgres.database(migrated=False)
     migrate(url, lambda line: None, until="0001")
-    with pytest.raises(LedgerUnavailable, match=r"version 0001, and this gateway needs 0004\. Run `gateway ledger migrate`"):
+    with pytest.raises(LedgerUnavailable, match=r"version 0001, and this gateway needs 0005\. Run `gateway ledger migrate`"):
         PostgresLedger(url, Clock()).open()
     newest = postgres.database()
     with opened(newest) as ledger:
@@ -142,7 +169,7 @@ async def test_the_version_before_is_upgraded_with_its_rows(postgres: RealPostgr
         target.execute("SELECT setval('entry_seq', 3)")
     told: list[str] = []
     migrate(url, told.append)
-    assert [line.removeprefix("version ")[:4] for line in told] == ["0002", "0003", "0004"]
+    assert [line.removeprefix("version ")[:4] for line in told] == ["0002", "0003", "0004", "0005"]
     with opened(url) as ledger:
         await ledger.append(entry(Kind.ADJUST, amount="0.01"))
     kinds = [it.kind for name in ("req_1", "req_open") for it in PostgresBooks(url).request(name)]
@@ -160,5 +187,5 @@ def test_tables_of_another_gateway_are_refused(postgres: RealPostgres) -> None:
     migrate(url, lambda line: None)
     sql(url, "UPDATE ledger_version SET version_num = '0099'")
     for reader in (lambda: PostgresLedger(url, Clock()).open(), lambda: migrate(url, lambda line: None)):
-        with pytest.raises(LedgerUnavailable, match=r"newer gateway.*0004"):
+        with pytest.raises(LedgerUnavailable, match=r"newer gateway.*0005"):
             reader()
