@@ -232,7 +232,7 @@ QUERIES = (
 
 
 @given(lives=LIVES)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_kept_sums_and_entries_say_what_the_balances_say(opening: Factory, lives: list[Life]) -> None:
     """To the last digit, whatever was booked and whenever days were summed in between; what nobody knows is never zero."""
 

@@ -17,7 +17,7 @@ from tests.integration.two_contracts import GENERATIONS, KEY, WISH, Place, chang
 from tests.real_postgres import RealPostgres
 
 # More of them prove more: GATEWAY_TEST_KILLS=50.
-KILLS = int(os.environ.get("GATEWAY_TEST_KILLS", "2"))
+KILLS = int(os.environ.get("GATEWAY_TEST_KILLS", "1"))
 CLIENTS = 12
 _ENTRIES = "SELECT request_id, kind, images FROM entry WHERE kind <> 'reserve'"
 _OPEN = """

@@ -24,7 +24,8 @@ GENERATIONS = "/v1/images/generations"
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x1024", "quality": "low"}
 TEAM = "team: storefront"
 ROUTE = "gpt-image-2-openai: {model: gpt-image-2,"
-RELOADS = 1_000
+# More of them prove more: GATEWAY_TEST_RELOADS=1000.
+RELOADS = int(os.environ.get("GATEWAY_TEST_RELOADS", "200"))
 
 
 @pytest.fixture
@@ -271,7 +272,7 @@ async def test_a_config_map_that_is_swapped_is_noticed(tmp_path: Path) -> None:
         gateway.stop()
 
 
-async def test_no_request_fails_because_of_a_thousand_reloads(shared_site: Site, tmp_path: Path) -> None:
+async def test_no_request_fails_because_of_many_reloads(shared_site: Site, tmp_path: Path) -> None:
     """Two configurations in turn, under load: every answer is an image, and all reloads took effect."""
     house = shared_site.house
     shutil.copytree(shared_site.pristine, tmp_path / "one")
@@ -288,7 +289,7 @@ async def test_no_request_fails_because_of_a_thousand_reloads(shared_site: Site,
                 async with admin.post("/config/reload", json=body) as answer:
                     results.append((await answer.json())["result"])
     assert results.count("applied") == RELOADS
-    assert len(statuses) > 100
+    assert len(statuses) > 20
     assert set(statuses) == {200}
 
 
