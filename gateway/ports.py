@@ -13,7 +13,7 @@ from gateway.core.idempotency import Claimed
 from gateway.core.images import ImageRequest
 from gateway.core.ledger import Entry, Saving
 from gateway.core.links import LinkRules
-from gateway.core.snapshot import ProviderSettings
+from gateway.core.snapshot import ProviderSettings, Route
 from gateway.core.spend import SpendQuery, SpendRow
 
 
@@ -102,7 +102,7 @@ class Probe(Protocol):
         """The names that ``GET /v1/models`` lists. It costs nothing."""
         ...
 
-    def images(self, upstream_model: str, request: ImageRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
+    def images(self, route: Route, request: ImageRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
         """Ask for images as an app would; it costs what it costs. The answer is read inside the block."""
         ...
 

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from gateway.core.diagnosis import Stage
-from gateway.core.images import AUTO, ENDPOINTS, ImageRequest
+from gateway.core.images import ENDPOINTS, ImageRequest
+from gateway.core.member import AUTO
 from gateway.core.readiness_live import PROMPT
-from gateway.core.snapshot import ProviderSettings, Snapshot
+from gateway.core.snapshot import ProviderSettings, Route, Snapshot
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamRefused, UpstreamResponse
 from gateway.providers.openai_wire import OpenAIWire
 
@@ -89,9 +90,15 @@ class BridgeProbe:
         raise UpstreamFailed(Stage.CONNECT, "litellm cannot ask this provider for its models")
 
     @asynccontextmanager
-    async def images(self, upstream_model: str, request: ImageRequest) -> AsyncIterator[UpstreamResponse]:
+    async def images(self, route: Route, request: ImageRequest) -> AsyncIterator[UpstreamResponse]:
         """See ``ports.Probe``."""
-        words = {"model": upstream_model, "prompt": PROMPT, "n": request.n, "size": request.size, "quality": request.quality}
+        words = {
+            "model": route.upstream_model,
+            "prompt": PROMPT,
+            "n": request.n,
+            "size": request.size,
+            "quality": request.quality,
+        }
         body = msgspec.json.encode({name: value for name, value in words.items() if value != AUTO})
         response = await self._bridge.send(UpstreamCall(self._settings, ENDPOINTS[request.operation], "walk", body))
         try:

@@ -16,7 +16,8 @@ from gateway.config import Loaded
 from gateway.core.choice import draw_of
 from gateway.core.diagnosis import Refusal
 from gateway.core.eligibility import Conditions
-from gateway.core.images import Operation, parse
+from gateway.core.images import Operation, TextWish, parse
+from gateway.core.placement import responds
 from gateway.core.routing import survey
 from gateway.core.snapshot import App
 from gateway.core.unserved import unserved
@@ -67,6 +68,8 @@ def explain(  # noqa: PLR0917 -- typer calls it by name
     caller = _app(loaded, app)
     try:
         request = parse(operation, fields, references, frozenset(fields) | ({"image"} if references else set()))
+        if responds(loaded.snapshot.models.get(model)):
+            request = replace(request, operation=Operation.RESPONSE, text=TextWish())
         request = replace(request, contract=require_contract)
         conditions = Conditions(_now(), overrides.holds(), draw_of(caller.id, user))
         found = survey(request, caller, loaded.snapshot, conditions)

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from gateway.config.handling import handling_of, policy_of
 from gateway.config.problem import Path
-from gateway.config.schema import Configuration, Route
+from gateway.config.schema import Configuration
 from gateway.config.schema_app import App
 from gateway.config.schema_model import Model
+from gateway.config.schema_route import Route
 from gateway.core.data_policy import DataPolicy, Demand, Handling, Subject, breach
 
 # Where it stands, what to know, and what to do.
@@ -32,13 +33,20 @@ def _route(key: str, route: Route, written: Configuration) -> Iterator[Caution]:
         yield ("routes", key), what, f"Add it to models.{route.model}.routes, or remove it."
     path: Path = ("routes", key, "upstream_model")
     list_id = written.contracts[route.contract].price_list
-    if route.upstream_model not in written.price_lists[list_id].models:
-        what = f"the price list '{list_id}' has no entry for this model: its cost will be unknown, never 0"
-        yield path, what, f"Add its prices to price_lists.{list_id}.models."
+    for at, model in _priced(path, route):
+        if model not in written.price_lists[list_id].models:
+            what = f"the price list '{list_id}' has no entry for this model: its cost will be unknown, never 0"
+            yield at, what, f"Add its prices to price_lists.{list_id}.models."
     entry = written.catalogue.get(route.upstream_model)
     if entry is None and route.capabilities is None:
         what = "nothing says what it can honour: every parameter is passed on"
         yield path, what, f"Add an entry to the catalogue, or routes.{key}.capabilities."
+
+
+def _priced(path: Path, route: Route) -> Iterator[tuple[Path, str]]:
+    yield path, route.upstream_model
+    if route.text_model is not None:
+        yield (*path[:-1], "text_model", "name"), route.text_model.name
 
 
 def _incomparable(name: str, model: Model, written: Configuration) -> Iterator[Caution]:

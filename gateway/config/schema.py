@@ -7,18 +7,16 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, m
 from gateway.config.field import BaseUrl, Id, Line, Name, Prose, Seconds, mistake
 from gateway.config.schema_app import App
 from gateway.config.schema_budget import Budget
-from gateway.config.schema_catalogue import Capabilities, CatalogueEntry
+from gateway.config.schema_catalogue import CatalogueEntry
 from gateway.config.schema_contract import Contract
 from gateway.config.schema_credential import Credential
 from gateway.config.schema_exchange import ExchangeRates
 from gateway.config.schema_idempotency import Idempotency, Results
-from gateway.config.schema_links import Links
 from gateway.config.schema_model import Model
 from gateway.config.schema_price import PriceList
+from gateway.config.schema_route import Route
 from gateway.config.schema_wire import Wire
 from gateway.config.written import Written
-from gateway.core.images import Operation
-from gateway.core.snapshot import RouteState
 from gateway.core.wire import Auth
 
 
@@ -218,34 +216,6 @@ class Provider(Written):
             what = "has no credential" if self.credential is None else "has a credential and wire.auth 'none'"
             raise mistake(what, "Write credential: {env: NAME}, or wire: {auth: none} for a server that wants no key.")
         return self
-
-
-class Route(Written):
-    """A public model at a provider, under a contract."""
-
-    model: Id
-    """The model that apps ask for."""
-    provider: Id
-    """Id of the provider that makes the images."""
-    upstream_model: Name
-    """The model's name at the provider."""
-    contract: Id
-    """Id of the contract under which they are made."""
-    state: Annotated[RouteState, Field(strict=False)] = RouteState.ACTIVE
-    """Only an active route takes new requests; a draining one finishes what it has."""
-    operations: Annotated[tuple[Annotated[Operation, Field(strict=False)], ...], Field(min_length=1, max_length=3)] = (
-        Operation.GENERATION,
-        Operation.EDIT,
-    )
-    """What of the Images API the provider serves for this model; 'variation' only where it stands here: OpenAI retired it."""
-    capabilities: Capabilities | None = None
-    """What this route honours, where that is less than the catalogue says of its upstream model: it narrows, never widens."""
-    links: Links = Links()
-    """What becomes of images that this route's provider returns as links."""
-    require_ready: bool = False
-    """true: it takes no request before 'gateway ready ROUTE --live' has found it ready, and none once a walk found it not."""
-    ready_days_max: Annotated[int, Field(ge=1, le=365)] = 30
-    """For how many days such a proof counts."""
 
 
 class Configuration(Written):

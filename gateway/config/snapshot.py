@@ -5,7 +5,16 @@ import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gateway.config import schema, schema_app, schema_budget, schema_contract, schema_exchange, schema_model, schema_price
+from gateway.config import (
+    schema,
+    schema_app,
+    schema_budget,
+    schema_contract,
+    schema_exchange,
+    schema_model,
+    schema_price,
+    schema_route,
+)
 from gateway.config.capabilities import capabilities_of
 from gateway.config.handling import handling_of, policy_of
 from gateway.core.budget import Budget
@@ -38,6 +47,7 @@ from gateway.core.snapshot import (
     Snapshot,
     Timeouts,
 )
+from gateway.core.text_model import TextModel
 from gateway.core.wire import Wire
 
 REVISION_CHARS = 12
@@ -69,6 +79,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
             ready_days_max=it.ready_days_max,
             retirement=retirements.get(it.upstream_model),
             links=LinkRules(**dict(it.links) | {"hosts": frozenset(it.links.hosts)}),
+            text_model=None if it.text_model is None else TextModel(**dict(it.text_model)),
         )
         for key, it in written.routes.items()
     }
@@ -239,7 +250,7 @@ def _model(name: str, written: schema_model.Model, routes: Mapping[str, Route]) 
     )
 
 
-def _capabilities(route: schema.Route, catalogue: Mapping[str, Capabilities]) -> Capabilities | None:
+def _capabilities(route: schema_route.Route, catalogue: Mapping[str, Capabilities]) -> Capabilities | None:
     """The catalogue's, as far as the route does not narrow it; the route's own where the catalogue has none."""
     known = catalogue.get(route.upstream_model)
     own = None if route.capabilities is None else capabilities_of(route.capabilities)

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.core.images import AUTO, ImageRequest, pixels_of
+from gateway.core.images import ImageRequest, pixels_of
+from gateway.core.member import AUTO
 
 # Images that come along without being references.
 OVERLAYS = frozenset({"mask", "markup"})
@@ -167,7 +168,7 @@ def _shortfalls(request: ImageRequest, can: Capabilities) -> Iterator[Shortfall]
     for param, count, most in (
         ("n", request.n, can.n_max),
         ("partial_images", request.partial_images, can.partial_images_max),
-        ("image", request.references - len(request.members & OVERLAYS), can.references_max),
+        ("image" if request.text is None else "input", request.references - len(request.members & OVERLAYS), can.references_max),
     ):
         if most is not None and count > most:
             yield Shortfall(param, str(count), f"at most {most}")

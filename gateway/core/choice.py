@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.core.images import ImageRequest
-from gateway.core.money import Cost
-from gateway.core.pricing import estimate
+from gateway.core.money import Cost, together
+from gateway.core.pricing import estimate, most
 from gateway.core.snapshot import Model, Route
 
 _MASK = 2**64 - 1
@@ -28,7 +28,25 @@ class Candidate:
     @property
     def estimate(self) -> Cost:
         """The most that the request can cost there. Worked out anew each time: most candidates are never asked."""
-        return estimate(self.request, self.route.price_list, self.route.upstream_model, self.on)
+        text = self.text_estimate
+        return self.image_estimate if text is None else together(self.image_estimate, text)
+
+    @property
+    def image_estimate(self) -> Cost:
+        """What of it the image model can take."""
+        return estimate(self.drawing, self.route.price_list, self.route.upstream_model, self.on)
+
+    @property
+    def text_estimate(self) -> Cost | None:
+        """What of it the text model in front can take; ``None`` where there is none."""
+        text = self.route.text_model
+        return None if text is None else most(text.largest_usage(self.request), self.route.price_list, text.name, self.on)
+
+    @property
+    def drawing(self) -> ImageRequest:
+        """The request as the image model sees it."""
+        text = self.route.text_model
+        return self.request if text is None else text.drawing(self.request)
 
 
 def in_order(candidates: Sequence[Candidate], model: Model, draw: int) -> tuple[Candidate, ...]:

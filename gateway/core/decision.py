@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gateway.core.diagnosis import Refusal
 from gateway.core.eligibility import Conditions
-from gateway.core.images import ImageRequest, Operation
+from gateway.core.images import ImageRequest, Operation, TextWish
 from gateway.core.placement import NAME_CHARS_SHOWN
 from gateway.core.routing import Plan
 from gateway.core.snapshot import App
@@ -22,7 +22,7 @@ class Decision:
 
     ``model`` and ``required_contract`` stand as asked, ``members`` are names only, ``draw`` is the number that stood for who
     asked. ``route`` and ``contract`` are ids, empty where the request was ``refused`` (an error code). ``estimate`` is a
-    decimal text or ``unknown``. ``at`` is aware, in UTC.
+    decimal text or ``unknown``. ``at`` is aware, in UTC. The last two members are those of a response, see ``images.TextWish``.
     """
 
     at: datetime
@@ -47,11 +47,14 @@ class Decision:
     estimate: str = ""
     currency: str = ""
     refused: str = ""
+    image_model: str = ""
+    output_tokens_max: int | None = None
 
 
 def decision_of(request: ImageRequest, app: App, revision: str, conditions: Conditions, found: Plan | Refusal) -> Decision:
     """What is kept of a plan, or of the refusal in its place; ``revision`` is the snapshot's."""
     route = contract = estimate = currency = refused = ""
+    text = request.text or TextWish()
     if isinstance(found, Refusal):
         refused = found.code
     else:
@@ -81,6 +84,8 @@ def decision_of(request: ImageRequest, app: App, revision: str, conditions: Cond
         estimate=estimate,
         currency=currency,
         refused=refused,
+        image_model=_asked(text.image_model),
+        output_tokens_max=text.output_tokens_max,
     )
 
 
@@ -100,6 +105,7 @@ def request_of(decision: Decision) -> ImageRequest:
         background=decision.background,
         members=frozenset(decision.members),
         contract=decision.required_contract,
+        text=TextWish(decision.image_model, decision.output_tokens_max) if decision.operation is Operation.RESPONSE else None,
     )
 
 

@@ -11,6 +11,7 @@ from gateway.core.data_policy import DataPolicy, breach
 from gateway.core.diagnosis import Owner
 from gateway.core.images import ImageRequest
 from gateway.core.snapshot import App, Route, RouteState
+from gateway.core.text_model import text_shortfalls
 
 _NO_POLICY = DataPolicy()
 
@@ -89,6 +90,8 @@ class Screen:
     def drops(self, route: Route) -> tuple[Drop, ...]:
         """Every reason against the route; none where it is eligible."""
         lacking = self._shortfalls(route.capabilities)
+        if self._request.text is not None and route.text_model is not None:
+            lacking = (*lacking, *text_shortfalls(self._request.text, route.text_model, route.upstream_model))
         objections = () if self._unrestricted else self._of_the_policy(route)
         eligible = (
             not objections

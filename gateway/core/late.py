@@ -7,8 +7,8 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from gateway.core.ledger import Entry, Kind, Saving, in_order
-from gateway.core.money import Basis, Cost, amount_text
+from gateway.core.ledger import TEXT_OPERATION, Entry, Kind, Saving, in_order
+from gateway.core.money import Basis, Cost, amount_text, together
 
 
 class Status(StrEnum):
@@ -50,7 +50,7 @@ def document_of(request_id: str, status: Status, attempts: Sequence[Spent], resu
     if attempts:
         first = attempts[0].last.attribution
         found |= {"created_at": int(first.begun_at.timestamp()), "model": first.model, "operation": first.operation}
-        found |= _attempt(attempts[-1]) | {"attempts": [_attempt(attempt) for attempt in attempts]}
+        found |= _latest(attempts) | {"attempts": [_attempt(attempt) for attempt in attempts]}
     return found | {"result": result}
 
 
@@ -83,6 +83,16 @@ def _spent(entries: Sequence[Entry]) -> Spent:
     before = booked.amount if booked is not None and booked.amount is not None else Decimal(0)
     amount = before + sum((cost.amount for cost in adjusted if cost.amount is not None), Decimal(0))
     return Spent(last, Cost(amount, adjusted[-1].currency, adjusted[-1].basis))
+
+
+def _latest(attempts: Sequence[Spent]) -> dict[str, Any]:
+    """The last attempt; one of a response costs what both its models do, which are booked together."""
+    last = attempts[-1]
+    if last.last.attribution.operation != TEXT_OPERATION:
+        return _attempt(last)
+    images = attempts[-2]
+    total = None if images.cost is None or last.cost is None else together(images.cost, last.cost)
+    return _attempt(Spent(images.last, total))
 
 
 def _attempt(attempt: Spent) -> dict[str, Any]:

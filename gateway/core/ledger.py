@@ -9,6 +9,9 @@ from gateway.core.diagnosis import Outcome, Owner
 from gateway.core.money import Cost
 from gateway.core.tokens import Usage
 
+# What the text model in front of an image model did for a response: booked beside what the image model did.
+TEXT_OPERATION = "response_text"
+
 
 class Kind(StrEnum):
     """``reserve`` opens an attempt; exactly one of ``settle``, ``void`` and ``expire`` closes it; ``adjust`` corrects it later.
@@ -30,7 +33,8 @@ class Kind(StrEnum):
 class Attribution:
     """Whom and what an attempt is booked to; the same in all entries of one attempt. ``tags`` are the app's free tags.
 
-    ``begun_at`` (aware, in UTC) is when the attempt began: the period that all of its entries belong to.
+    ``operation`` is one of ``images.Operation``, or ``TEXT_OPERATION``. ``begun_at`` (aware, in UTC) is when the attempt began:
+    the period that all of its entries belong to.
     """
 
     request_id: str

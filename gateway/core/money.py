@@ -48,6 +48,15 @@ def nothing(currency: str) -> Cost:
     return Cost(Decimal(0), currency, Basis.COMPUTED)
 
 
+def together(first: Cost, *others: Cost) -> Cost:
+    """The sum, in the first one's currency, which all must have; unknown where any is. Known in two ways, it is computed."""
+    amounts = [it.amount for it in (first, *others) if it.amount is not None]
+    if len(amounts) <= len(others):
+        return unknown(first.currency)
+    bases = {it.basis for it in (first, *others)}
+    return Cost(sum(amounts, Decimal(0)), first.currency, first.basis if len(bases) == 1 else Basis.COMPUTED)
+
+
 def to_nanos(amount: Decimal) -> int:
     """``amount`` in whole nano-units; ``ValueError`` where that would round."""
     nanos = amount * NANOS_PER_UNIT

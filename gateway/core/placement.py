@@ -6,12 +6,13 @@ from datetime import date
 from difflib import get_close_matches
 
 from gateway.core.diagnosis import Owner, Refusal, shape_refusal
-from gateway.core.snapshot import Retirement, Snapshot
+from gateway.core.snapshot import Model, Retirement, Snapshot
 
 NAME_CHARS_SHOWN = 200
 GENERATIONS = "/v1/images/generations"
-# Where OpenAI serves text models. An image model there is the commonest mistake with the Images API.
-TEXT_PATHS = ("/v1/responses", "/v1/chat/completions")
+RESPONSES = "/v1/responses"
+# Where OpenAI serves text models, beside Responses. An image model there is the commonest mistake with the Images API.
+TEXT_PATHS = ("/v1/chat/completions",)
 _IMAGE_MODEL = re.compile(r"(chat)?gpt-image|dall-e|imagen|flux|stable-|sd3|.*-image(-|$)", re.IGNORECASE)
 _TEXT_MODEL = re.compile(
     r"(chatgpt-4|gpt-(3|4|5|oss)|o[1-9](-|$)|claude|gemini|llama|mistral|deepseek|qwen|text-|whisper|tts)", re.IGNORECASE
@@ -22,13 +23,29 @@ _IN_RESPONSES = (
 
 
 def elsewhere(asked: str, path: str, snapshot: Snapshot) -> Refusal:
-    """Why a request to an endpoint for text is not served here, whatever its model is."""
+    """Why a request to an endpoint for text is not served here: none of its routes serve that, whatever its model is."""
     name = asked[:NAME_CHARS_SHOWN]
     if asked in snapshot.models or asked in snapshot.retirements or _IMAGE_MODEL.match(asked):
         message = f"'{name}' is an image model: it cannot be the model of {path}. Call POST {GENERATIONS}. {_IN_RESPONSES}"
         return _misplaced(message, "image_model_elsewhere")
+    answering = sorted({model.name for model in snapshot.models.values() if responds(model)})
+    if path == RESPONSES and answering:
+        return _misplaced(f"No route serves '{name}' at {path}. {_available(answering)}", "text_model_here")
     message = f"Invalid URL (POST {path}). This gateway serves the Images API only: POST {GENERATIONS} and its neighbours."
     return shape_refusal("unknown_url", message, status=404)
+
+
+def text_model_here(model: Model) -> Refusal:
+    """Why a model that is asked for at the Responses API is none for the Images API."""
+    message = (
+        f"'{model.name}' is a text model, and this is the Images API. Its images are made at POST {RESPONSES}. {_IN_RESPONSES}"
+    )
+    return _misplaced(message, "text_model_here")
+
+
+def responds(model: Model | None) -> bool:
+    """Whether a model can be asked for at the Responses API."""
+    return model is not None and any(route.text_model for route in model.routes)
 
 
 def unknown_model(asked: str, known: Sequence[str], snapshot: Snapshot, today: date) -> Refusal:

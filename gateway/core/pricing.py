@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from gateway.core.images import AUTO, ImageRequest, pixels_of
+from gateway.core.images import ImageRequest, pixels_of
+from gateway.core.member import AUTO
 from gateway.core.money import Basis, Cost, unknown
 from gateway.core.picture import Picture
 from gateway.core.tokens import Usage, output_tokens
@@ -106,7 +107,7 @@ class Delivery:
     """What a response delivered and reported: images counted in ``data`` (never ``n``), size and quality as echoed.
 
     ``pictures`` are the images as their own bytes describe them, in order; an image delivered by URL has none.
-    ``partials`` counts the partial images of a stream.
+    ``partials`` counts the partial images of a stream, ``text_usage`` are the tokens of the text model that wrote a response.
     """
 
     images: int
@@ -115,6 +116,7 @@ class Delivery:
     usage: Usage | None
     pictures: tuple[Picture, ...] = ()
     partials: int = 0
+    text_usage: Usage | None = None
 
 
 def price(delivery: Delivery, price_list: PriceList, upstream_model: str, on: date) -> Cost:
@@ -141,6 +143,13 @@ def estimate(request: ImageRequest, price_list: PriceList, upstream_model: str, 
     if found.images:
         delivery = Delivery(request.n, request.size, request.quality, None)
         parts.append(_of_images(delivery, found.images) or _dearest(delivery, found.images))
+    return _total(parts, price_list.currency, Basis.ESTIMATED)
+
+
+def most(usage: Usage, price_list: PriceList, upstream_model: str, on: date) -> Cost:
+    """What so many tokens cost by the list, as an estimate; a class that is not used needs no price."""
+    found = price_list.price_of(upstream_model, on)
+    parts = [] if found is None or found.tokens is None else [_of_tokens(usage, found.tokens)]
     return _total(parts, price_list.currency, Basis.ESTIMATED)
 
 

@@ -21,7 +21,7 @@ PATH: Mapping[str, str] = {
     "ownership": "Billing, refunds, limits, retries and support have owners",
     "data": "What happens to images is known",
     "reproduction": "What the route can honour is declared",
-    "minimal": "A minimal Images request works",
+    "minimal": "A minimal request for an image works",
     "size": "Another size works",
     "quality": "Another quality works",
     "edits": "An edit with a reference image works",

@@ -8,10 +8,12 @@ from decimal import Decimal
 from math import isqrt
 
 from gateway.core.capability import Capabilities, SizeRule, size_possible
+from gateway.core.choice import Candidate
 from gateway.core.diagnosis import Owner
-from gateway.core.images import AUTO, ImageRequest, Operation, pixels_of
+from gateway.core.images import ImageRequest, Operation, TextWish, pixels_of
+from gateway.core.member import AUTO
 from gateway.core.money import Cost, amount_text
-from gateway.core.pricing import ANY, Delivery, Price, estimate
+from gateway.core.pricing import ANY, Delivery, Price
 from gateway.core.readiness import LIVE_BEGINS, Step, StepState, passed, skipped, warned
 from gateway.core.snapshot import Route
 from gateway.core.verification import Aspect, Discrepancy
@@ -25,12 +27,14 @@ _MEMBERS = frozenset({"model", "prompt", "n", "size", "quality"})
 
 def minimal(route: Route, on: date) -> ImageRequest | str:
     """The cheapest request that the route declares to honour, by its price list on that UTC day; or why there is none."""
-    operation = next((it for it in (Operation.GENERATION, Operation.EDIT) if it in route.operations), None)
+    wanted = (Operation.GENERATION, Operation.EDIT, Operation.RESPONSE)
+    operation = next((it for it in wanted if it in route.operations), None)
     if operation is None:
-        return "The route serves neither generations nor edits."
+        return "The route serves neither generations nor edits nor Responses."
+    text = TextWish(forced=True) if operation is Operation.RESPONSE else None
     references = int(operation is Operation.EDIT)
     requests = (
-        ImageRequest(operation, route.model, len(PROMPT), 1, size, quality, references=references, members=_MEMBERS)
+        ImageRequest(operation, route.model, len(PROMPT), 1, size, quality, references=references, members=_MEMBERS, text=text)
         for size in _sizes(route, on)
         for quality in _qualities(route, on)
     )
@@ -60,7 +64,7 @@ def following(step: str, first: ImageRequest, route: Route, on: date) -> ImageRe
             return "The route does not declare edits."
         return replace(first, operation=Operation.EDIT, references=1, members=_MEMBERS | {"image"})
     if step == "responses":
-        return "The gateway does not serve the Responses API, so no route declares it."
+        return "The minimal request is one already." if first.text else "The route does not declare Responses."
     if not can.stream:
         return "The route does not declare streaming."
     partials = min(can.partial_images_max or 0, 1)
@@ -121,7 +125,7 @@ def _cheapest(requests: Iterable[ImageRequest], route: Route, on: date) -> Image
     """By estimate; one that cannot be estimated comes last, and of equals the first."""
 
     def dearness(request: ImageRequest) -> tuple[bool, Decimal]:
-        amount = estimate(request, route.price_list, route.upstream_model, on).amount
+        amount = Candidate(route, request, on).estimate.amount
         return amount is None, amount or Decimal(0)
 
     return min(requests, key=dearness)

@@ -7,8 +7,9 @@ from datetime import date
 from decimal import Decimal
 
 from gateway.core.balance import Balance, State
-from gateway.core.ledger import Kind
-from gateway.core.provider_charge import ProviderCharge
+from gateway.core.images import Operation
+from gateway.core.ledger import TEXT_OPERATION, Attribution, Kind
+from gateway.core.provider_charge import ProviderCharge, model_named
 from gateway.core.reconciliation import Finding, Resolution, Result, Terms, reason_of
 from gateway.core.reconciliation_candidate import Candidate, Residue, candidate_of, images_of, resolved
 from gateway.core.reconciliation_line import Pair, judged
@@ -39,7 +40,7 @@ class Requests:
         """``ours``: it began in the month; others are looked for, and not missed."""
         booked, candidate = it.reserve.attribution, candidate_of(it)
         names = (it.latest.upstream_request_id, f"{booked.request_id}.{booked.attempt}", booked.request_id)
-        lines = self._lines.pop(next((name for name in names if name in self._lines), ""), None)
+        lines = self._taken(next((name for name in names if name in self._lines), ""), booked)
         key = (booked.begun_at.date(), booked.upstream_model, it.currency)
         if lines is not None:
             self._compare(it, candidate, lines)
@@ -49,6 +50,17 @@ class Requests:
             self._settled_later.append((key, it))
         elif ours and it.cost:
             self._missing(key, it)
+
+    def _taken(self, name: str, booked: Attribution) -> list[ProviderCharge] | None:
+        """The lines of that id; of a response, whose two models are charged under one id, those of the one that is booked."""
+        if booked.operation not in (Operation.RESPONSE, TEXT_OPERATION):
+            return self._lines.pop(name, None)
+        model, patterns = booked.upstream_model, self._terms.models
+        lines = self._lines.pop(name, [])
+        mine = [it for it in lines if model_named(it.name, (model,), patterns) == model]
+        if rest := [it for it in lines if it not in mine]:
+            self._lines[name] = rest
+        return mine or None
 
     def conclude(self, model_of: Callable[[str], str], covered: Mapping[date, str]) -> None:
         """Set what is left on both sides against each other: the answer that was lost brought no id of the provider with it."""

@@ -8,7 +8,7 @@ from gateway.core.choice import Candidate, in_order
 from gateway.core.diagnosis import Owner, Refusal
 from gateway.core.eligibility import Conditions, Drop, Reason, Screen
 from gateway.core.images import ImageRequest
-from gateway.core.placement import NAME_CHARS_SHOWN, unknown_model
+from gateway.core.placement import NAME_CHARS_SHOWN, text_model_here, unknown_model
 from gateway.core.snapshot import App, Model, Snapshot
 from gateway.core.unserved import unserved
 
@@ -35,6 +35,8 @@ def survey(request: ImageRequest, app: App, snapshot: Snapshot, conditions: Cond
     """The plan even where it has no candidate; raises ``Refusal`` only where the app cannot ask for that model or contract."""
     today = conditions.now.date()
     model = _model_for(request.model, app, snapshot, today)
+    if request.text is None and model.routes and all(route.text_model for route in model.routes):
+        raise text_model_here(model)
     if request.contract:
         _check_contract(request.contract, app, snapshot)
     screen = Screen(request, app, conditions)

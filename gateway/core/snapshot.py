@@ -18,6 +18,7 @@ from gateway.core.images import Operation
 from gateway.core.links import PASSED_ON, LinkRules
 from gateway.core.pricing import PriceList
 from gateway.core.secret import Secret
+from gateway.core.text_model import TextModel
 from gateway.core.wire import OPENAI, Wire
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -83,11 +84,12 @@ class Retirement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """Public model -> provider + upstream model + contract. ``operations`` are those of the Images API that it serves.
+    """Public model -> provider + upstream model + contract. ``operations`` are those that it serves.
 
     ``capabilities`` is ``None`` where nothing says what it can honour: then every parameter is passed on. With
     ``require_ready`` it takes no request before its readiness is proven; a proof counts for ``ready_days_max``. ``retirement``
-    is its upstream model's. ``links`` say what becomes of images that come as links.
+    is its upstream model's. ``links`` say what becomes of images that come as links. ``text_model`` stands before the image model
+    where the route serves Responses, and only there.
     """
 
     id: str
@@ -103,6 +105,7 @@ class Route:
     ready_days_max: int = 30
     retirement: Retirement | None = None
     links: LinkRules = PASSED_ON
+    text_model: TextModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

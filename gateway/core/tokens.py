@@ -1,7 +1,7 @@
 """What an image costs in tokens: the counts a provider reports, and the published formula for what it will report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # A response of more tokens than this is a provider's mistake; the bound keeps every cost within the ledger's integers.
 TOKENS_MAX = 1_000_000_000
@@ -54,6 +54,40 @@ def usage_of(reported: object) -> Usage | None:
     if text_in + image_in != tokens_in or text_out + image_out != tokens_out:
         return None
     return Usage(text_in=text_in, image_in=image_in, image_out=image_out, text_out=text_out)
+
+
+def tool_usage_of(reported: object) -> Usage | None:
+    """Read ``tool_usage.image_gen`` of a response: as above, and what of its input came from the cache.
+
+    Shape (openai-node 7.57, read 2026-11-23): the same with ``cached_tokens_details?{cached_text_tokens, cached_image_tokens}``,
+    which are parts of the input.
+    """
+    usage = usage_of(reported)
+    cached = reported.get("cached_tokens_details") if isinstance(reported, Mapping) else None
+    if usage is None or not isinstance(cached, Mapping):
+        return usage
+    text, image = _count(cached.get("cached_text_tokens", 0)), _count(cached.get("cached_image_tokens", 0))
+    if text is None or image is None or text > usage.text_in or image > usage.image_in:
+        return None
+    return replace(
+        usage, text_in=usage.text_in - text, cached_text_in=text, image_in=usage.image_in - image, cached_image_in=image
+    )
+
+
+def text_usage_of(reported: object) -> Usage | None:
+    """Read a response's own ``usage``, which is its text model's; ``None`` where a count is missing or is none.
+
+    Shape (openai-python 3.54, read 2026-11-24): ``{input_tokens, input_tokens_details?{cached_tokens}, output_tokens}``; what
+    was cached is part of the input. It holds nothing of the image tool's tokens.
+    """
+    if not isinstance(reported, Mapping):
+        return None
+    read, written = _count(reported.get("input_tokens")), _count(reported.get("output_tokens"))
+    details = reported.get("input_tokens_details")
+    cached = _count(details.get("cached_tokens", 0)) if isinstance(details, Mapping) else 0
+    if read is None or written is None or cached is None or cached > read:
+        return None
+    return Usage(text_in=read - cached, cached_text_in=cached, text_out=written)
 
 
 def output_tokens(factor: int, width: int, height: int) -> int:

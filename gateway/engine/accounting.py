@@ -1,7 +1,7 @@
 """Money around an attempt: a durable ``reserve`` before it, exactly one durable closing entry after it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,8 +10,8 @@ from typing import Self
 
 from gateway.core.choice import Candidate
 from gateway.core.diagnosis import Diagnosis, Outcome, Owner
-from gateway.core.ledger import Attribution, Entry, Kind, closing_kind
-from gateway.core.money import Cost, nothing
+from gateway.core.ledger import TEXT_OPERATION, Attribution, Entry, Kind, closing_kind
+from gateway.core.money import Cost, nothing, together
 from gateway.core.pricing import Delivery, price
 from gateway.core.snapshot import Route
 from gateway.core.verification import Discrepancy
@@ -48,29 +48,36 @@ class Accounting:
         begun_at = self._clock()
         # The request may have come in the day before: an attempt is priced by the list of the day on which it begins.
         dated = replace(candidate, on=begun_at.date())
-        booking = Booking(
-            self._ledger,
-            self._clock,
-            self._owed,
-            call,
-            candidate.route,
-            dated.estimate,
-            _attribution(call, dated, attempt, begun_at),
-            holding,
-        )
+        lines = _lines(call, dated, attempt, begun_at)
+        booking = Booking(self._ledger, self._clock, self._owed, call, candidate.route, lines, holding)
         if holding is not None:
             holding.booked = True
         try:
-            await booking.write(Kind.RESERVE, booking.estimate, images=call.request.n)
+            await booking.open()
         except LedgerUnavailable:
             await booking.give_back(nothing(booking.estimate.currency))
             raise
         except asyncio.CancelledError:
-            # The entry is written all the same, and nobody else would ever close it.
+            # The entries are written all the same, and nobody else would ever close them.
             with suppress(LedgerUnavailable):
                 await booking.abandon()
             raise
         return booking
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What of an attempt is booked by itself: that of its image model, or of the text model in front of it."""
+
+    attribution: Attribution
+    estimate: Cost
+    text: bool = False
+
+    def cost(self, delivery: Delivery, route: Route) -> Cost:
+        """What of the delivery it cost, by the contract's price list."""
+        booked = self.attribution
+        part = Delivery(0, "", "", delivery.text_usage) if self.text else delivery
+        return price(part, route.price_list, booked.upstream_model, booked.begun_at.date())
 
 
 @dataclass(slots=True)
@@ -82,39 +89,47 @@ class Booking:
     _owed: dict[str, Entry]
     _call: Call
     route: Route
-    estimate: Cost
-    _attribution: Attribution
+    _lines: tuple[Line, ...]
     _holding: Holding | None = None
     upstream_request_id: str = ""
     _closed: bool = False
 
     @property
     def closed(self) -> bool:
-        """Whether the closing entry has been handed to the ledger."""
+        """Whether the closing entries have been handed to the ledger."""
         return self._closed
+
+    @property
+    def estimate(self) -> Cost:
+        """The most that all of it can cost."""
+        return together(*(line.estimate for line in self._lines))
+
+    async def open(self) -> None:
+        """Book what is reserved; durable on return."""
+        request = self._call.request
+        await self._append([self._entry(line, Kind.RESERVE, line.estimate, images=request.n) for line in self._lines])
 
     async def settle(self, delivery: Delivery, found: tuple[Discrepancy, ...]) -> Cost:
         """Book the delivery at its cost by the contract's price list, with its discrepancies; durable on return."""
-        cost = price(delivery, self.route.price_list, self.route.upstream_model, self._attribution.begun_at.date())
-        await self._close(Outcome.COMPLETED, cost, delivery=delivery, discrepancies=tuple(map(str, found)))
-        return cost
+        costs = [line.cost(delivery, self.route) for line in self._lines]
+        await self._close(Outcome.COMPLETED, costs, delivery=delivery, discrepancies=tuple(map(str, found)))
+        return together(*costs)
 
     async def fail(self, diagnosis: Diagnosis) -> Cost:
         """Book the failure: ``void`` where it surely cost nothing, otherwise ``expire`` at the estimate; durable on return."""
-        cost = nothing(self.estimate.currency) if closing_kind(diagnosis.outcome) is Kind.VOID else self.estimate
-        await self._close(diagnosis.outcome, cost, owner=diagnosis.owner)
-        return cost
+        void = closing_kind(diagnosis.outcome) is Kind.VOID
+        costs = [nothing(line.estimate.currency) if void else line.estimate for line in self._lines]
+        await self._close(diagnosis.outcome, costs, owner=diagnosis.owner)
+        return together(*costs)
 
     async def abandon(self) -> None:
         """Book that nothing was sent."""
-        await self._close(Outcome.NOT_SENT, nothing(self.estimate.currency), owner=Owner.GATEWAY)
-
-    async def write(self, kind: Kind, cost: Cost, *, images: int) -> None:
-        """Append one entry of this attempt."""
-        await self._ledger.append(self._entry(kind, cost, images=images), spool=self.route.contract.spools)
+        costs = [nothing(line.estimate.currency) for line in self._lines]
+        await self._close(Outcome.NOT_SENT, costs, owner=Owner.GATEWAY)
 
     def _entry(
         self,
+        line: Line,
         kind: Kind,
         cost: Cost,
         *,
@@ -124,19 +139,28 @@ class Booking:
         owner: str = "",
         discrepancies: tuple[str, ...] = (),
     ) -> Entry:
-        request = self._call.request
-        return Entry(
+        entry = Entry(
             kind=kind,
-            attribution=self._attribution,
+            attribution=line.attribution,
             occurred_at=self._clock(),
             cost=cost,
-            images=images,
-            size=delivery.size if delivery else request.size,
-            quality=delivery.quality if delivery else request.quality,
-            usage=delivery.usage if delivery else None,
+            images=0,
+            size="",
+            quality="",
+            usage=delivery.text_usage if delivery else None,
             outcome=outcome,
             owner=owner,
             upstream_request_id=self.upstream_request_id,
+        )
+        if line.text:
+            return entry
+        asked = delivery or self._call.request
+        return replace(
+            entry,
+            images=images,
+            size=asked.size,
+            quality=asked.quality,
+            usage=delivery.usage if delivery else None,
             discrepancies=discrepancies,
             images_sha256=tuple(it.sha256 for it in delivery.pictures if it.sha256) if delivery else (),
         )
@@ -146,12 +170,12 @@ class Booking:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if not self._closed:
-            await self._close(Outcome.AMBIGUOUS, self.estimate, owner=Owner.GATEWAY)
+            await self._close(Outcome.AMBIGUOUS, [line.estimate for line in self._lines], owner=Owner.GATEWAY)
 
     async def _close(
         self,
         outcome: Outcome,
-        cost: Cost,
+        costs: Sequence[Cost],
         *,
         delivery: Delivery | None = None,
         owner: str = "",
@@ -162,26 +186,44 @@ class Booking:
         What the ledger refuses is owed: it is written once the ledger can be written again.
         """
         self._closed = True
-        entry = self._entry(
-            closing_kind(outcome),
-            cost,
-            images=delivery.images if delivery else 0,
-            delivery=delivery,
-            outcome=outcome,
-            owner=owner,
-            discrepancies=discrepancies,
-        )
+        entries = [
+            self._entry(
+                line,
+                closing_kind(outcome),
+                cost,
+                images=delivery.images if delivery else 0,
+                delivery=delivery,
+                outcome=outcome,
+                owner=owner,
+                discrepancies=discrepancies,
+            )
+            for line, cost in zip(self._lines, costs, strict=True)
+        ]
         try:
-            await self._ledger.append(entry, spool=self.route.contract.spools)
+            await self._append(entries)
         except LedgerUnavailable:
-            self._owed[entry.event_id] = entry
+            self._owed.update({entry.event_id: entry for entry in entries})
             raise
-        await self.give_back(cost)
+        await self.give_back(together(*costs))
+
+    async def _append(self, entries: Sequence[Entry]) -> None:
+        await self._ledger.append(*entries, spool=self.route.contract.spools)
 
     async def give_back(self, cost: Cost) -> None:
         """Give the budgets back what the attempt did not cost of its estimate."""
         if self._holding is not None:
             await self._holding.settle(cost)
+
+
+def _lines(call: Call, candidate: Candidate, attempt: int, begun_at: datetime) -> tuple[Line, ...]:
+    """An attempt of a response takes two of the ledger's numbers: the odd one for its images, the even one for its text."""
+    text, estimate = candidate.route.text_model, candidate.text_estimate
+    booked = _attribution(call, candidate, attempt, begun_at)
+    if text is None or estimate is None:
+        return (Line(booked, candidate.image_estimate),)
+    images = replace(booked, attempt=2 * attempt - 1)
+    texts = replace(booked, attempt=2 * attempt, upstream_model=text.name, operation=TEXT_OPERATION)
+    return Line(images, candidate.image_estimate), Line(texts, estimate, text=True)
 
 
 def _attribution(call: Call, candidate: Candidate, attempt: int, begun_at: datetime) -> Attribution:

@@ -19,11 +19,13 @@ from gateway.ports import Content
 class Body(Protocol):
     """What the caller sent, as it came."""
 
-    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> bytes | Content:
+    def for_upstream(
+        self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = ""
+    ) -> bytes | Content:
         """The body as the upstream gets it; any number of times.
 
         It has the upstream's name of the model in the place of the caller's, or no such member, and those of ``members``
-        that the caller has not sent, be it as ``null``.
+        that the caller has not sent, be it as ``null``. ``image_model`` is for the image tool of a body that has one.
         """
         ...
 

@@ -72,6 +72,6 @@ def _cost(candidate: Candidate, dimension: str) -> int | None:
             return candidate.request.n
         case "tokens_per_minute":
             route = candidate.route
-            return tokens_max(candidate.request, route.price_list, route.upstream_model, candidate.on)
+            return tokens_max(candidate.drawing, route.price_list, route.upstream_model, candidate.on)
         case _:
             return None

@@ -181,8 +181,11 @@ class Dispatcher:
             response.release()
 
     def _send(self, call: Call, candidate: Candidate) -> Coroutine[None, None, UpstreamResponse]:
-        settings, model = candidate.route.provider, candidate.route.upstream_model
-        body = call.body.for_upstream(settings.wire.body_model(model), settings.wire.members)
+        settings, text = candidate.route.provider, candidate.route.text_model
+        model, members = candidate.route.upstream_model, settings.wire.members
+        if text is not None:
+            model, members = text.name, {**members, **text.bounds(call.request)}
+        body = call.body.for_upstream(settings.wire.body_model(model), members, candidate.route.upstream_model)
         path = settings.wire.path_of(ENDPOINTS[call.request.operation], model)
         rules = candidate.route.links
         links = rules if rules.deliver is Deliver.B64 and not call.request.stream else None

@@ -23,8 +23,8 @@ from gateway.engine.call import Call, Failure
 from gateway.engine.failures import failure_of_answer, failure_of_event, failure_without_answer
 from gateway.engine.outlet import printable
 from gateway.engine.ready_results import ReadyResults
+from gateway.engine.relaying import answer_to
 from gateway.ports import Content, Probe, UpstreamFailed, UpstreamRefused, UpstreamResponse
-from gateway.relay.answer import Answer, ImageAnswer, ImageEvents
 from gateway.relay.scanner import MalformedAnswer
 
 # Its images are booked to an app of this id, team and cost centre; no key leads to it.
@@ -163,14 +163,16 @@ class _Spending:
 class _NoBody:
     """Implements ``call.Body``: the SDK writes its own."""
 
-    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> bytes | Content:
+    def for_upstream(
+        self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = ""
+    ) -> bytes | Content:
         raise NotImplementedError("a walk's requests are written by the SDK")
 
 
 async def _asked(probe: Probe, request: ImageRequest, booking: Booking) -> Delivery | Failure:
     route = booking.route
     try:
-        async with probe.images(route.upstream_model, request) as response:
+        async with probe.images(route, request) as response:
             booking.upstream_request_id = printable(response, "x-request-id")
             return await _read(response, request, route)
     except UpstreamRefused as refused:
@@ -182,7 +184,7 @@ async def _asked(probe: Probe, request: ImageRequest, booking: Booking) -> Deliv
 
 async def _read(response: UpstreamResponse, request: ImageRequest, route: Route) -> Delivery | Failure:
     """By the relay's own readers: what passes here would pass there."""
-    answer: Answer = ImageEvents(request.n) if request.stream else ImageAnswer()
+    answer = answer_to(request)
     async for chunk in response.chunks():
         answer.feed(chunk)
         if answer.error is not None:

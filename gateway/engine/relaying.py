@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway.core.images import ImageRequest
 from gateway.core.pricing import Delivery, OutputTokens
 from gateway.core.snapshot import Route
 from gateway.core.verification import discrepancies
@@ -12,6 +13,7 @@ from gateway.engine.outlet import Outlet
 from gateway.engine.receipts import Receipts
 from gateway.ports import UpstreamFailed, UpstreamResponse
 from gateway.relay.answer import Answer, ImageAnswer, ImageEvents
+from gateway.relay.response_answer import ResponseAnswer, ResponseEvents
 from gateway.relay.scanner import MalformedAnswer
 
 _EVENT_STREAM = "text/event-stream"
@@ -23,7 +25,7 @@ async def relay(
     """Nothing leaves before image data has begun; the end leaves after the settlement."""
     outlet.adopt(response)
     hashed = receipts.wanted(call)
-    answer: Answer = ImageEvents(call.request.n, hashed=hashed) if call.request.stream else ImageAnswer(hashed=hashed)
+    answer = answer_to(call.request, hashed=hashed)
     held: list[bytes] = []
     try:
         _check_form(call, response)
@@ -47,6 +49,13 @@ async def relay(
     progress.receipt = receipts.of(call, booking.route, delivery, progress.cost)
     await outlet.finish(b"".join((*held, answer.closing(_member(call, delivery, progress)))))
     return None
+
+
+def answer_to(request: ImageRequest, *, hashed: bool = False) -> Answer:
+    """What reads the answer to that request while it passes."""
+    if request.text is not None:
+        return ResponseEvents(request.text, hashed=hashed) if request.stream else ResponseAnswer(request.text, hashed=hashed)
+    return ImageEvents(request.n, hashed=hashed) if request.stream else ImageAnswer(hashed=hashed)
 
 
 def _token_rule(call: Call, route: Route) -> OutputTokens | None:

@@ -15,9 +15,12 @@ import httpx  # noqa: TID251 -- the SDK's answers and the causes of its errors a
 from openai import APIConnectionError, APIError, APIStatusError, AsyncAPIResponse, AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
 from gateway.core.diagnosis import Stage
-from gateway.core.images import AUTO, ImageRequest, Operation
+from gateway.core.images import ImageRequest, Operation
+from gateway.core.member import AUTO
 from gateway.core.readiness_live import PROMPT
-from gateway.core.snapshot import ProviderSettings
+from gateway.core.response_request import TOOL
+from gateway.core.snapshot import ProviderSettings, Route
+from gateway.core.text_model import TextModel
 from gateway.core.wire import Auth
 from gateway.ports import UpstreamFailed, UpstreamRefused, UpstreamResponse
 
@@ -62,19 +65,21 @@ class OpenAISdk:
             raise _failed(error) from error
 
     @asynccontextmanager
-    async def images(self, upstream_model: str, request: ImageRequest) -> AsyncIterator[UpstreamResponse]:
+    async def images(self, route: Route, request: ImageRequest) -> AsyncIterator[UpstreamResponse]:
         """See ``Probe``."""
         async with AsyncExitStack() as stack:
             try:
-                response = await stack.enter_async_context(self._opened(upstream_model, request))
+                response = await stack.enter_async_context(self._opened(route, request))
             except APIStatusError as refused:
                 raise UpstreamRefused(_Told(refused.response)) from refused
             except APIError as error:
                 raise _failed(error) from error
             yield _Answer(response)
 
-    def _opened(self, upstream_model: str, request: ImageRequest) -> AbstractAsyncContextManager[AsyncAPIResponse[Any]]:
-        wire = self._settings.wire
+    def _opened(self, route: Route, request: ImageRequest) -> AbstractAsyncContextManager[AsyncAPIResponse[Any]]:
+        if route.text_model is not None:
+            return self._responding(route.text_model, route.upstream_model, request)
+        wire, upstream_model = self._settings.wire, route.upstream_model
         members: dict[str, Any] = {"model": wire.body_model(upstream_model), "prompt": PROMPT, "n": request.n}
         members = {name: value for name, value in members.items() if value is not None} | {"extra_headers": self._headers}
         members |= {name: value for name in ("size", "quality") if (value := getattr(request, name)) != AUTO}
@@ -86,6 +91,20 @@ class OpenAISdk:
         if request.operation is Operation.EDIT:
             return images.edit(image=(_REFERENCE_NAME, _REFERENCE, "image/png"), **members)
         return images.generate(**members)
+
+    def _responding(
+        self, text: TextModel, image_model: str, request: ImageRequest
+    ) -> AbstractAsyncContextManager[AsyncAPIResponse[Any]]:
+        tool: dict[str, Any] = {"type": TOOL, "model": image_model}
+        tool |= {name: value for name in ("size", "quality") if (value := getattr(request, name)) != AUTO}
+        members: dict[str, Any] = {"extra_headers": self._headers, **text.bounds(request)}
+        if request.stream:
+            members["stream"], tool["partial_images"] = True, request.partial_images
+        responses: Any = self._client.responses.with_streaming_response
+        opened: AbstractAsyncContextManager[AsyncAPIResponse[Any]] = responses.create(
+            model=text.name, input=PROMPT, tools=[tool], tool_choice={"type": TOOL}, **members
+        )
+        return opened
 
     def _at(self, path: str) -> AsyncOpenAI:
         """A client whose base has that path behind it, where there is one: for the SDK it belongs to the base."""

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gateway.core.images import WORD
+from gateway.core.member import WORD
 from gateway.core.picture import Picture
 from gateway.core.pricing import Delivery
 from gateway.core.tokens import Usage, usage_of
@@ -71,8 +71,8 @@ class ImageAnswer:
     def feed(self, chunk: bytes) -> bytes:
         """See ``Answer``."""
         if self._scanner is None:
-            if len(chunk) <= WHOLE_BYTES_MAX and (end := _end_of_object(chunk)):
-                self._whole = _parsed(chunk)
+            if len(chunk) <= WHOLE_BYTES_MAX and (end := end_of_object(chunk)):
+                self._whole = parsed(chunk)
                 if self._whole is not None:
                     return chunk[:end]
             self._scanner = EnvelopeScanner(hashed=self._hashed)
@@ -104,7 +104,7 @@ class ImageAnswer:
 
     def closing(self, member: Mapping[str, Any] | None) -> bytes:
         """See ``Answer``."""
-        return b"}" if member is None else _member(member)
+        return b"}" if member is None else ending_with(member)
 
 
 class ImageEvents:
@@ -149,17 +149,17 @@ class ImageEvents:
     def closing(self, member: Mapping[str, Any] | None) -> bytes:
         """See ``Answer``. Where fewer images came than were asked for, no event is left to carry the member: a comment does."""
         if self.finished:
-            return (b"}" if member is None else _member(member)) + b"\n\n"
-        return b"" if member is None else b": {" + _member(member)[1:] + b"\n\n"
+            return (b"}" if member is None else ending_with(member)) + b"\n\n"
+        return b"" if member is None else b": {" + ending_with(member)[1:] + b"\n\n"
 
 
-def _end_of_object(chunk: bytes) -> int:
+def end_of_object(chunk: bytes) -> int:
     """Where the brace stands that may end the object; 0 where none ends the chunk."""
     body = chunk.rstrip(_SPACE)
     return len(body) - 1 if body.endswith(b"}") else 0
 
 
-def _parsed(chunk: bytes) -> dict[str, Any] | None:
+def parsed(chunk: bytes) -> dict[str, Any] | None:
     """The whole object; ``None`` where this is not all of it, or where the scanner had better judge it."""
     try:
         parsed = msgspec.json.decode(chunk)
@@ -174,17 +174,18 @@ def _delivery(
     found = tuple(picture for picture in pictures if picture is not None)
     if not found and not links:
         raise MalformedAnswer("the answer holds bytes that are no image" if pictures else "the answer holds no image")
-    size = _text(envelope, "size") or _common_size(found)
-    return Delivery(len(found) + links, size, _text(envelope, "quality"), usage, found, partials)
+    size = echoed(envelope, "size") or common_size(found)
+    return Delivery(len(found) + links, size, echoed(envelope, "quality"), usage, found, partials)
 
 
-def _common_size(pictures: Sequence[Picture]) -> str:
+def common_size(pictures: Sequence[Picture]) -> str:
     """What the images themselves say, where the provider does not and they agree."""
     sizes = {f"{picture.width}x{picture.height}" for picture in pictures if picture.width is not None}
     return sizes.pop() if len(sizes) == 1 else ""
 
 
-def _member(member: Mapping[str, Any]) -> bytes:
+def ending_with(member: Mapping[str, Any]) -> bytes:
+    """What follows the last member of an object: the ``gateway`` member and the closing brace."""
     return b',"gateway":' + msgspec.json.encode(member) + b"}"
 
 
@@ -197,7 +198,7 @@ def _is_link(item: Mapping[str, Any]) -> bool:
     return not item.get("b64_json") and isinstance(item.get("url"), str) and bool(item["url"])
 
 
-def _text(envelope: Mapping[str, Any], name: str) -> str:
+def echoed(envelope: Mapping[str, Any], name: str) -> str:
     """A word such as a size; anything else a provider may put there is nothing to book or to print."""
     value = envelope.get(name)
     return value if isinstance(value, str) and WORD.fullmatch(value) else ""

@@ -1,4 +1,4 @@
-"""Server-sent events of the Images API on their way through: read while they pass, and only what must not pass is held."""
+"""Server-sent events with images on their way through: read while they pass, and only what must not pass is held."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.picture import Picture
-from gateway.relay.image_event import HELD_BYTES_MAX, ImageEvent, Kind
+from gateway.relay.image_event import HELD_BYTES_MAX, IMAGE_EVENTS, Events, ImageEvent, Kind
 from gateway.relay.scanner import MalformedAnswer
 
 # A comment needs no blank line, and one less is one less that a reader could take for an event.
@@ -31,23 +31,24 @@ class _Part(Enum):
 class ImageStream:
     """Feed it the stream in any chunks; ``images``: how many completed events were asked for.
 
-    ``carries_image``: image data has begun, or a whole event with an image has come. ``finished``: of the last event asked
-    for all was passed but the closing brace and what follows. ``error``: what the provider's error event says; the event
-    itself is not passed. After either nothing more is. ``completed`` are the objects of the completed events, long strings
-    cut, and ``pictures`` what their images are; ``partials`` counts the events with partial images.
+    ``carries_image``: image data has begun, or a whole event with an image or a text has come. ``finished``: of the last event
+    asked for all was passed but the closing brace and what follows. ``error``: what the provider's error event says; the event
+    itself is not passed. After either nothing more is. ``completed`` are the objects of the completed events, long strings cut,
+    and ``pictures`` what their images are; ``items`` are those of events before. ``partials`` counts the partial images.
     """
 
-    def __init__(self, images: int, *, digest: bool = False, hashed: bool = False) -> None:
+    def __init__(self, images: int, events: Events = IMAGE_EVENTS, *, digest: bool = False, hashed: bool = False) -> None:
         self.carries_image = self.finished = False
         self.error: dict[str, Any] | None = None
         self.completed: list[dict[str, Any]] = []
         self.pictures: list[Picture | None] = []
+        self.items: list[Picture | None] = []
         self.partials = 0
-        self._images = images
+        self._images, self._events = images, events
         self._hash = hashlib.sha256() if digest else None
         self._out: list[bytes] = []
         self._hashed = hashed
-        self._event = ImageEvent(hashed=hashed)
+        self._event = ImageEvent(events, hashed=hashed)
         self._part = _Part.BEGINNING
         self._line = b""
         self._first_line = True
@@ -155,7 +156,7 @@ class ImageStream:
         self.error = self._event.end()
         if self.error is None:
             self._out += (bytes(self._event.held), ending)
-            self._event = ImageEvent(hashed=self._hashed)
+            self._event = ImageEvent(self._events, hashed=self._hashed)
 
     def _read_data(self, content: bytes) -> None:
         event = self._event
@@ -180,12 +181,15 @@ class ImageStream:
         """Take note of an event whose object is complete."""
         if event.kind is None:
             return
-        self.carries_image = self.carries_image or bool(event.pictures)
-        if event.kind is Kind.PARTIAL:
-            self.partials += 1
-        else:
-            self.completed.append(event.envelope)
-            self.pictures += event.pictures or [None]
+        self.carries_image = self.carries_image or event.kind is Kind.TEXT or bool(event.pictures)
+        match event.kind:
+            case Kind.PARTIAL:
+                self.partials += 1
+            case Kind.ITEM:
+                self.items += event.pictures
+            case Kind.COMPLETED:
+                self.completed.append(event.envelope)
+                self.pictures += event.pictures or [None]
 
     def _release(self) -> None:
         event = self._event

@@ -108,7 +108,9 @@ class Form:
         ]
         return sha256(repr(sorted(parts, key=lambda part: part[0])).encode()).hexdigest()
 
-    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> SpooledContent:
+    def for_upstream(
+        self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = ""
+    ) -> SpooledContent:
         """See ``call.Body``."""
         boundary = secrets.token_hex(16)
         pieces: list[bytes | tuple[int, int]] = []

@@ -1,12 +1,14 @@
-"""One server-sent event of the Images API: which kind it is, as early as its bytes tell, and what its object says."""
+"""One server-sent event with images: which kind it is, as early as its bytes tell, and what its object says."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from gateway.core.picture import Picture
 from gateway.relay.kept_json import object_of
-from gateway.relay.scanner import STRING_BYTES_KEPT, EnvelopeScanner, MalformedAnswer
+from gateway.relay.scanner import AT_TOP, STRING_BYTES_KEPT, EnvelopeScanner, MalformedAnswer, Places
 
 HELD_BYTES_MAX = 64 * 1024
 _SPACE = b" \t\r\n"
@@ -19,15 +21,43 @@ class Kind(Enum):
     PARTIAL = 1
     COMPLETED = 2
     ERROR = 3
+    ITEM = 4
+    TEXT = 5
 
 
-_KINDS = {
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The events of one API: their ``kinds`` by name, and the ``places`` of images in their objects."""
+
+    kinds: Mapping[str, Kind]
+    places: Places
+
+    @property
+    def own_names(self) -> frozenset[str]:
+        """Images among an object's own members."""
+        return frozenset(name for stack, name in self.places if stack == b"{")
+
+
+_IMAGE_KINDS = {
     "image_generation.partial_image": Kind.PARTIAL,
     "image_edit.partial_image": Kind.PARTIAL,
     "image_generation.completed": Kind.COMPLETED,
     "image_edit.completed": Kind.COMPLETED,
     "error": Kind.ERROR,
 }
+_RESPONSE_KINDS = {
+    "response.image_generation_call.partial_image": Kind.PARTIAL,
+    "response.output_item.done": Kind.ITEM,
+    "response.output_text.delta": Kind.TEXT,
+    "response.refusal.delta": Kind.TEXT,
+    "response.completed": Kind.COMPLETED,
+    "response.incomplete": Kind.COMPLETED,
+    "response.failed": Kind.ERROR,
+    "error": Kind.ERROR,
+}
+IMAGE_EVENTS = Events(_IMAGE_KINDS, AT_TOP)
+# {"partial_image_b64": …, {"item": {"result": …, {"response": {"output": [{"result": …
+RESPONSE_EVENTS = Events(_RESPONSE_KINDS, frozenset({(b"{", "partial_image_b64"), (b"{{", "result"), (b"{{[{", "result")}))
 
 
 class ImageEvent:
@@ -36,10 +66,10 @@ class ImageEvent:
     Once the object is complete: ``envelope`` with long strings cut, ``pictures``, and ``error`` where it is one.
     """
 
-    __slots__ = ("_data", "_hashed", "_plain", "_scanner", "envelope", "error", "held", "holding", "kind", "passed")
+    __slots__ = ("_data", "_events", "_hashed", "_plain", "_scanner", "envelope", "error", "held", "holding", "kind", "passed")
 
-    def __init__(self, *, hashed: bool = False) -> None:
-        self._hashed = hashed
+    def __init__(self, events: Events = IMAGE_EVENTS, *, hashed: bool = False) -> None:
+        self._events, self._hashed = events, hashed
         self.kind: Kind | None = None
         self.envelope: dict[str, Any] = {}
         self.error: dict[str, Any] | None = None
@@ -67,7 +97,7 @@ class ImageEvent:
         """Read a line that is no data."""
         name, _, value = line.partition(b":")
         if name == b"event":
-            self.kind = _KINDS.get(value.removeprefix(b" ").decode("utf-8", "replace"))
+            self.kind = self._events.kinds.get(value.removeprefix(b" ").decode("utf-8", "replace"))
 
     def begin_data_line(self) -> None:
         """Several lines of data are one text."""
@@ -113,14 +143,15 @@ class ImageEvent:
     @property
     def _matters(self) -> bool:
         """Whether damage to it is damage to the answer: it is an event of the Images API, or has an image."""
-        scanner = self._scanner
-        return self.kind is not None or (scanner is not None and (scanner.image_seen or "b64_json" in scanner.names))
+        if self.kind is not None or self._scanner is None:
+            return self.kind is not None
+        return self._scanner.image_seen or not self._events.own_names.isdisjoint(self._scanner.names)
 
     def _begun(self, content: bytes) -> EnvelopeScanner | None:
         """The scanner, once it is known that the data is an object."""
         text = content.lstrip(_SPACE)
         if text.startswith(b"{"):
-            self._scanner = EnvelopeScanner(top_level=True, hashed=self._hashed)
+            self._scanner = EnvelopeScanner(places=self._events.places, hashed=self._hashed)
         elif text:
             if self.kind in (Kind.PARTIAL, Kind.COMPLETED):
                 raise MalformedAnswer("an event of the stream is not a JSON object")
@@ -134,7 +165,7 @@ class ImageEvent:
         if span := self._scanner.spans.get("type"):
             start, end = span
             written = self._data + content[: max(end - len(self._data), 0)]
-            self.kind = _KINDS.get(written[start + 1 : end - 1].decode("utf-8", "replace"))
+            self.kind = self._events.kinds.get(written[start + 1 : end - 1].decode("utf-8", "replace"))
 
     def _decide(self, content: bytes) -> None:
         """Whether to wait any longer."""
@@ -151,7 +182,7 @@ class ImageEvent:
         """What the complete object is."""
         named = self.envelope.get("type")
         if self.kind is None and isinstance(named, str):
-            self.kind = _KINDS.get(named)
+            self.kind = self._events.kinds.get(named)
         if self.kind is not Kind.ERROR and named != "error" and not self.envelope.get("error"):
             return
         said = self.envelope
@@ -159,7 +190,9 @@ class ImageEvent:
             if len(self._data) + len(passing) > HELD_BYTES_MAX:
                 raise MalformedAnswer(f"an error in the stream exceeds {HELD_BYTES_MAX} bytes")
             said = _whole(self._data + passing + b"}")
-        error = said.get("error")
+        # A response that has failed is in its event as a whole.
+        response = said.get("response")
+        error = said.get("error") or (response.get("error") if isinstance(response, dict) else None)
         if isinstance(error, dict) and error:
             self.error = error
         elif isinstance(error, str) and error:

@@ -39,7 +39,7 @@ class RequestBody:
             raise MalformedBody(str(error)) from error
         self.members = frozenset(name for name, value in self._members.items() if bytes(value) != b"null")
 
-    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> bytes:
+    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = "") -> bytes:
         """See ``call.Body``."""
         own = {"model": model} if model is not None else {}
         sent: dict[str, Any] = self._members | own | {name: it for name, it in members.items() if name not in self._members}

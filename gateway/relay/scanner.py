@@ -23,9 +23,12 @@ _OPENED_BY = {0x7D: 0x7B, 0x5D: 0x5B}
 # Outside of strings: one that is short and without escapes (two groups), the beginning of any other (one), or a bracket.
 _TOKEN = re.compile(rb'"([^"\\]{0,128}+)(")?|[{}\[\]]')
 _OTHER, _SHORT = 1, 2
+_DEPTH_MAX = 4  # nothing that matters is deeper
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_IMAGE = "b64_json"
-_ITEM = b"{[{"  # {"data": [{"b64_json": …
+# Where a string is an image: under these brackets, with this name.
+Places = frozenset[tuple[bytes, str]]
+IN_DATA: Places = frozenset({(b"{[{", "b64_json")})  # {"data": [{"b64_json": …
+AT_TOP: Places = IN_DATA | {(b"{", "b64_json")}
 
 
 class MalformedAnswer(Exception):
@@ -35,15 +38,14 @@ class MalformedAnswer(Exception):
 class EnvelopeScanner:
     """Feed it the body in any chunks; ``complete`` once the object's closing brace has come.
 
-    An image is a string that is the ``b64_json`` of an item of a list in the object or, with ``top_level``, of the object
-    itself. ``image_seen`` turns true as soon as one outgrows ``string_bytes_kept``; ``pictures`` tells of each that has
-    ended, in order, what it is, with ``hashed`` also its SHA-256.
+    ``places`` say which strings are images. ``image_seen`` turns true as soon as one outgrows ``string_bytes_kept``;
+    ``pictures`` tells of each that has ended, in order, what it is, with ``hashed`` also its SHA-256.
     """
 
     def __init__(
         self,
         *,
-        top_level: bool = False,
+        places: Places = IN_DATA,
         digest: bool = False,
         hashed: bool = False,
         string_bytes_kept: int = STRING_BYTES_KEPT,
@@ -51,7 +53,8 @@ class EnvelopeScanner:
     ) -> None:
         self.complete = self.image_seen = False
         self.pictures: list[Picture | None] = []
-        self._top_level = top_level
+        self._places = places
+        self._stacks = {stack for stack, _ in places}
         self._string_bytes_kept, self._envelope_bytes_max = string_bytes_kept, envelope_bytes_max
         self._hash = hashlib.sha256() if digest else None
         self._hashed = hashed
@@ -128,6 +131,11 @@ class EnvelopeScanner:
         """Where the object's own members begin, at the opening quotes of their names, in their order."""
         return tuple(start for _, start, _ in self._members)
 
+    @property
+    def named_beginnings(self) -> tuple[tuple[str | None, int], ...]:
+        """The same with their names; ``None`` for one that is left out above."""
+        return tuple((None if written is None else name_of(written), start) for written, start, _ in self._members)
+
     def _named_members(self) -> Iterator[tuple[str, int, tuple[int, int] | None]]:
         for written, start, span in self._members:
             name = None if written is None else name_of(written)
@@ -170,7 +178,7 @@ class EnvelopeScanner:
                         self._keep(chunk[kept_from : token.end()])
                         return token.start()
                     depth = len(stack)
-                    self._noted = depth == 1 or (depth == 3 and stack == _ITEM)
+                    self._noted = depth == 1 or (depth <= _DEPTH_MAX and bytes(stack) in self._stacks)
             else:
                 self._keep(chunk[kept_from:])
                 if rest := chunk[position:].rstrip(_SPACE):
@@ -258,9 +266,9 @@ class EnvelopeScanner:
 
     def _is_image(self) -> bool:
         """Whether the value at hand is where an image belongs."""
-        if not self._noted or not (self._top_level or len(self._stack) == len(_ITEM)):
+        if not self._noted or self._name is None:
             return False
-        return self._name is not None and name_of(self._name) == _IMAGE
+        return (bytes(self._stack), name_of(self._name)) in self._places
 
     def _keep(self, part: bytes) -> None:
         if len(self._envelope) + len(part) > self._envelope_bytes_max:

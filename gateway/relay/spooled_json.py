@@ -36,7 +36,9 @@ class SpooledJson:
         self.members = frozenset(name for name, value in envelope.items() if value is not None)
         self._names = frozenset(envelope)
 
-    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS) -> SplicedContent:
+    def for_upstream(
+        self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = ""
+    ) -> SplicedContent:
         """See ``call.Body``."""
         added = {name: value for name, value in members.items() if name not in self._names}
         written = msgspec.json.encode(added)[1:-1]
@@ -61,42 +63,56 @@ class ModelSpans:
     last: bool
 
 
-class SpooledJsonReader:
-    """Feed it the body in any chunks, then ``finish``."""
+class ScannedSpool:
+    """A JSON object that is read on its way into a spool: feed it the body in any chunks."""
 
     def __init__(self, spool: Spool) -> None:
-        self._spool = spool
+        self.spool = spool
         self._digest = sha256()
-        self._scanner = EnvelopeScanner(string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX)
+        self.scanner = EnvelopeScanner(string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX)
 
     async def feed(self, chunk: bytes) -> None:
         """Raises ``MalformedBody`` and ``SpoolUnavailable``."""
         try:
-            self._scanner.feed(chunk)
+            self.scanner.feed(chunk)
         except MalformedAnswer as error:
             raise MalformedBody(str(error)) from error
         self._digest.update(chunk)
-        await self._spool.write(chunk)
+        await self.spool.write(chunk)
+
+    async def object(self) -> dict[str, Any]:
+        """All of it has come: the object, long strings cut. Raises as above."""
+        try:
+            found = self.scanner.envelope()
+        except MalformedAnswer as error:
+            raise MalformedBody(str(error)) from error
+        await self.spool.finish()
+        return found
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same bytes."""
+        return self._digest.hexdigest()
+
+
+class SpooledJsonReader(ScannedSpool):
+    """Feed it the body in any chunks, then ``finish``."""
 
     async def finish(self) -> SpooledJson:
         """Raises ``MalformedBody`` where the object is not complete, ``Refusal`` where it has too many images."""
-        try:
-            members = self._scanner.envelope()
-        except MalformedAnswer as error:
-            raise MalformedBody(str(error)) from error
-        if repeated := self._scanner.repeated & {*UNDERSTOOD, "images"}:
+        members = await self.object()
+        if repeated := self.scanner.repeated & {*UNDERSTOOD, "images"}:
             raise MalformedBody(f"the member {sorted(repeated)[0]!r} stands in it twice")
-        await self._spool.finish()
-        model = await self._model_spans(self._scanner.spans.get("model", (0, 0)))
-        return SpooledJson(self._spool, members, _references(members), model, self._digest.hexdigest())
+        model = await self._model_spans(self.scanner.spans.get("model", (0, 0)))
+        return SpooledJson(self.spool, members, _references(members), model, self.fingerprint)
 
     async def _model_spans(self, value: tuple[int, int]) -> ModelSpans:
         """A member goes with the comma behind it, the last one with that before it."""
-        begins = max((it for it in self._scanner.beginnings if it < value[0]), default=0)
-        following = next((it for it in self._scanner.beginnings if it > begins), None)
+        begins = max((it for it in self.scanner.beginnings if it < value[0]), default=0)
+        following = next((it for it in self.scanner.beginnings if it > begins), None)
         if following is not None:
             return ModelSpans(value, (begins, following), last=False)
-        before = b"".join([piece async for piece in self._spool.read(max(0, begins - SPACE_BYTES_MAX), begins)]).rstrip(_SPACE)
+        before = b"".join([piece async for piece in self.spool.read(max(0, begins - SPACE_BYTES_MAX), begins)]).rstrip(_SPACE)
         if not before.endswith((b",", b"{")):
             raise MalformedBody("there is too much space before the member 'model'")
         space = min(begins, SPACE_BYTES_MAX) - len(before)

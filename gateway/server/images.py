@@ -1,4 +1,4 @@
-"""An endpoint of the Images API: read, ask the engine, send. Plain ASGI, because every request passes here."""
+"""An endpoint that makes images: read, ask the engine, send. Plain ASGI, because every request passes here."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -16,6 +16,9 @@ from gateway.core.diagnosis import Refusal
 from gateway.core.free_tags import HEADER, parse_tags
 from gateway.core.idempotency_refusal import valid_key
 from gateway.core.images import ImageRequest, Operation, parse
+from gateway.core.placement import RESPONSES, elsewhere, responds
+from gateway.core.response_request import parse_response, prompt_of
+from gateway.core.snapshot import Snapshot
 from gateway.engine.admission import Admission, Lease
 from gateway.engine.app_limits import AppLimiter
 from gateway.engine.call import Body, Call, Client, Failure
@@ -23,6 +26,8 @@ from gateway.engine.claiming import Presented
 from gateway.engine.dispatch import Dispatcher
 from gateway.engine.idempotency import Once
 from gateway.ports import LedgerUnavailable
+from gateway.relay.response_body import ResponseReader
+from gateway.relay.spooled_json import SpooledJsonReader
 from gateway.server.auth import authenticate
 from gateway.server.bodies import BodyLimits, JsonReader
 from gateway.server.client import AsgiClient
@@ -31,11 +36,8 @@ from gateway.server.head import head_of
 from gateway.server.record import Record, record_of
 from gateway.server.uploads import SpoolSettings, UploadReader
 
-OPERATIONS = {
-    "/v1/images/generations": Operation.GENERATION,
-    "/v1/images/edits": Operation.EDIT,
-    "/v1/images/variations": Operation.VARIATION,
-}
+GENERATIONS, EDITS, VARIATIONS = "/v1/images/generations", "/v1/images/edits", "/v1/images/variations"
+PATHS = (GENERATIONS, EDITS, VARIATIONS, RESPONSES)
 # The one contract (its id) that the caller accepts.
 CONTRACT_HEADER = "x-gateway-require-contract"
 KEY_HEADER = "idempotency-key"
@@ -78,6 +80,8 @@ class Submission(Body, Protocol):
 
 
 Read = Callable[[Receive, Mapping[str, str], Lease], Awaitable[Submission]]
+# What a body asks for, and its prompt; raises ``Refusal``.
+Understand = Callable[[Submission, Snapshot], tuple[ImageRequest, str]]
 
 
 class ImageEndpoint:
@@ -87,6 +91,7 @@ class ImageEndpoint:
         self,
         path: str,
         read: Read,
+        understand: Understand,
         *,
         dispatcher: Dispatcher,
         current: Current,
@@ -96,7 +101,7 @@ class ImageEndpoint:
         stall_s_max: float,
         once: Once | None,
     ) -> None:
-        self._path, self._operation, self._read = path, OPERATIONS[path], read
+        self._path, self._read, self._understand = path, read, understand
         self._dispatcher, self._current, self._clock = dispatcher, current, clock
         self._admission, self._limiter, self._stall_s_max = admission, limiter, stall_s_max
         self._once = once
@@ -143,22 +148,12 @@ class ImageEndpoint:
         await held.enter_async_context(self._limiter.job(app, record.request_id))
         body = await self._read(receive, head, lease)
         held.callback(body.close)
-        request = parse(self._operation, body.fields, body.references, body.members, form=body.form)
+        request, prompt = self._understand(body, snapshot)
         model = snapshot.models.get(request.model)
         record.model = model.name if model else "other"
         if required := head.get(CONTRACT_HEADER):
             request = replace(request, contract=required)
-        prompt = body.fields.get("prompt")
-        call = Call(
-            record.request_id,
-            self._clock(),
-            app,
-            snapshot,
-            request,
-            body,
-            tags,
-            prompt if isinstance(prompt, str) else "",
-        )
+        call = Call(record.request_id, self._clock(), app, snapshot, request, body, tags, prompt)
         return call, _presented(head, request, body, lambda: record.left(scope))
 
 
@@ -188,15 +183,17 @@ def image_endpoints(
     small = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max))
     large = BodyLimits(settings.upload_bytes_max, settings.upload_wait_s_max)
     spool = SpoolSettings(settings.spool_folder, settings.spool_memory_bytes_max)
-    readers: dict[Operation, Read] = {
-        Operation.GENERATION: small,
-        Operation.EDIT: UploadReader(large, spool, takes_json=True),
-        Operation.VARIATION: UploadReader(large, spool, takes_json=False),
+    operations: dict[str, tuple[Read, Understand]] = {
+        GENERATIONS: (small, _of(Operation.GENERATION)),
+        EDITS: (UploadReader(large, spool, SpooledJsonReader), _of(Operation.EDIT)),
+        VARIATIONS: (UploadReader(large, spool), _of(Operation.VARIATION)),
+        RESPONSES: (UploadReader(large, spool, ResponseReader, form=False), _of_response),
     }
     return {
         path: ImageEndpoint(
             path,
-            readers[operation],
+            read,
+            understand,
             dispatcher=dispatcher,
             current=current,
             admission=admission,
@@ -205,5 +202,22 @@ def image_endpoints(
             stall_s_max=settings.client_stall_s_max,
             once=once,
         )
-        for path, operation in OPERATIONS.items()
+        for path, (read, understand) in operations.items()
     }
+
+
+def _of(operation: Operation) -> Understand:
+    def understand(body: Submission, snapshot: Snapshot) -> tuple[ImageRequest, str]:
+        request = parse(operation, body.fields, body.references, body.members, form=body.form)
+        prompt = body.fields.get("prompt")
+        return request, prompt if isinstance(prompt, str) else ""
+
+    return understand
+
+
+def _of_response(body: Submission, snapshot: Snapshot) -> tuple[ImageRequest, str]:
+    """A response: whoever asks for one of an image model, or of a model that no route has, learns where it belongs."""
+    model = body.fields.get("model")
+    if isinstance(model, str) and not responds(snapshot.models.get(model)):
+        raise elsewhere(model, RESPONSES, snapshot)
+    return parse_response(body.fields), prompt_of(body.fields)

@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from gateway.core.diagnosis import Refusal, shape_refusal
 from gateway.server.errors import failure_of_refusal
-from gateway.server.images import OPERATIONS
+from gateway.server.images import PATHS
 from gateway.server.models import PATH as MODELS
 from gateway.server.record import record_of
 
-METHOD_OF = {**dict.fromkeys(OPERATIONS, "POST"), MODELS: "GET"}
+METHOD_OF = {**dict.fromkeys(PATHS, "POST"), MODELS: "GET"}
 
 
 async def not_found(request: Request, error: Exception) -> Response:

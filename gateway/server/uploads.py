@@ -1,6 +1,6 @@
 """Reading a body that brings images along: a multipart form, or JSON with data URLs. Neither is held in memory as a whole."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from gateway.core.diagnosis import Owner, Refusal
 from gateway.engine.admission import Lease
 from gateway.relay.form import Form, FormLimits, FormReader
 from gateway.relay.request_body import MalformedBody
+from gateway.relay.response_body import ResponseBody, ResponseReader
 from gateway.relay.spool import Spool, SpoolUnavailable
 from gateway.relay.spooled_json import SpooledJson, SpooledJsonReader
 from gateway.server.bodies import JSON, BodyLimits, body_chunks, content_type_of, unreadable
@@ -30,27 +31,36 @@ class SpoolSettings:
 
 
 class UploadReader:
-    """``takes_json``: whether the operation has a JSON form at all."""
+    """``json`` reads the operation's JSON form, where it has one; ``form``: whether it has a multipart form."""
 
-    def __init__(self, limits: BodyLimits, spool: SpoolSettings, *, takes_json: bool) -> None:
-        self._limits, self._spool, self._takes_json = limits, spool, takes_json
+    def __init__(
+        self,
+        limits: BodyLimits,
+        spool: SpoolSettings,
+        json: Callable[[Spool], SpooledJsonReader | ResponseReader] | None = None,
+        *,
+        form: bool = True,
+    ) -> None:
+        self._limits, self._spool, self._json, self._form = limits, spool, json, form
 
-    async def __call__(self, receive: Receive, head: Mapping[str, str], lease: Lease) -> Form | SpooledJson:
+    async def __call__(self, receive: Receive, head: Mapping[str, str], lease: Lease) -> Form | SpooledJson | ResponseBody:
         """Raises ``Refusal``."""
-        kind = content_type_of(head)
-        if kind != MULTIPART and not (kind == JSON and self._takes_json):
-            also = f" or JSON as '{JSON}'" if self._takes_json else ""
-            raise unreadable(f"Unsupported content type '{kind[:80]}'. Send a form as '{MULTIPART}'{also}.")
+        kind, json = content_type_of(head), self._json
+        if not (kind == MULTIPART and self._form) and not (kind == JSON and json):
+            forms = [f"a form as '{MULTIPART}'"] * self._form + [f"JSON as '{JSON}'"] * (json is not None)
+            raise unreadable(f"Unsupported content type '{kind[:80]}'. Send {' or '.join(forms)}.")
         spool = Spool(self._spool.folder, self._spool.memory_bytes_max)
         with ExitStack() as undo:
             undo.callback(spool.close)
-            reader = FormReader(head["content-type"], spool, _FORM_LIMITS) if kind == MULTIPART else SpooledJsonReader(spool)
+            reader = json(spool) if json and kind == JSON else FormReader(head["content-type"], spool, _FORM_LIMITS)
             body = await _read(reader, body_chunks(receive, head, self._limits, lease))
             undo.pop_all()
         return body
 
 
-async def _read(reader: FormReader | SpooledJsonReader, chunks: AsyncIterator[bytes]) -> Form | SpooledJson:
+async def _read(
+    reader: FormReader | SpooledJsonReader | ResponseReader, chunks: AsyncIterator[bytes]
+) -> Form | SpooledJson | ResponseBody:
     try:
         async for chunk in chunks:
             await reader.feed(chunk)

@@ -1,4 +1,4 @@
-"""A simulated provider: OpenAI's Images API as real HTTP, with pictures of its own, a bill, and faults on demand."""
+"""A simulated provider: OpenAI's images and image tool as real HTTP, with pictures of its own, a bill, and faults on demand."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -13,11 +13,12 @@ from gateway.listener import listening
 from gateway.simulator.album import Album
 from gateway.simulator.connection import Connection
 from gateway.simulator.control import control_routes
-from gateway.simulator.face import FACES
+from gateway.simulator.face import AZURE, FACES, OPENAI
 from gateway.simulator.faults import FaultBook
 from gateway.simulator.images import ImageEndpoint
 from gateway.simulator.models import ModelsEndpoint
 from gateway.simulator.refusal import Refusal
+from gateway.simulator.responses import ResponsesEndpoint
 from gateway.simulator.settings import SimulatorSettings
 from gateway.simulator.stats import Stats
 from gateway.simulator.validation import Operation
@@ -41,6 +42,10 @@ def create_app(settings: SimulatorSettings) -> ASGIApp:
                 )
                 for face in FACES
                 for path, operation in (("generations", Operation.GENERATION), ("edits", Operation.EDIT))
+            ),
+            *(
+                Route(f"{face.prefix}/responses", ResponsesEndpoint(settings, stats, faults, face), methods=["POST"])
+                for face in (OPENAI, AZURE)
             ),
             *(
                 Route(f"{face.models}{path}", ModelsEndpoint(settings, faults, face), methods=["GET"])

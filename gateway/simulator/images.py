@@ -3,26 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from starlette.types import Receive, Scope, Send
-
 from gateway.simulator.album import Album
-from gateway.simulator.edge import struck_at_edge
+from gateway.simulator.endpoint import ENDINGS, Endpoint
 from gateway.simulator.exchange import Ending, Exchange
 from gateway.simulator.face import Face
 from gateway.simulator.faults import FaultBook, Strike
 from gateway.simulator.job import Job, accept
 from gateway.simulator.references import decode
-from gateway.simulator.refusal import Refusal
 from gateway.simulator.settings import SimulatorSettings
 from gateway.simulator.stats import Stats
-from gateway.simulator.submission import read_submission
+from gateway.simulator.submission import Submission
 from gateway.simulator.validation import Operation, validate
 
-_ENDINGS = {"truncate": Ending.CUT, "reset_mid_body": Ending.RESET}
 
-
-class ImageEndpoint:
-    """An ASGI application for one operation."""
+class ImageEndpoint(Endpoint):
+    """One operation."""
 
     def __init__(
         self,
@@ -34,36 +29,21 @@ class ImageEndpoint:
         face: Face,
         album: Album,
     ) -> None:
-        self._operation, self._settings, self._stats, self._faults = operation, settings, stats, faults
-        self._face, self._album = face, album
+        super().__init__(settings, stats, faults, face)
+        self._operation, self._album = operation, album
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        exchange = Exchange(scope, receive, send, self._settings)
-        self._stats.arrive()
-        try:
-            await self._answer(exchange)
-        except Refusal as refusal:
-            await exchange.refuse(refusal)
-
-    async def _answer(self, exchange: Exchange) -> None:
-        submission = await read_submission(exchange.request)
-        self._stats.note(exchange.request.headers, submission)
-        strike = self._faults.strike()
-        await asyncio.sleep(strike.latency_ms / 1000)
-        if await struck_at_edge(exchange, strike):
-            return
-        self._face.admit(exchange.request, self._settings.key)
-        wish = validate(self._face.read(exchange.request, submission), self._operation, self._settings)
+    async def serve(self, exchange: Exchange, submission: Submission, strike: Strike) -> None:
+        """See ``Endpoint``."""
+        wish = validate(self.face.read(exchange.request, submission), self._operation, self.settings)
         references = await asyncio.to_thread(decode, wish.images, wish.mask) if wish.images else ()
         for rate in strike.limits:
-            rate.take(wish.n + len(references), wish.model.id, self._settings.organization)
-        job = accept(wish, references, self._settings.name, self._settings.latency_ms, strike)
-        linked = self._face.answers_with_links(submission)
+            rate.take(wish.n + len(references), wish.model.id, self.settings.organization)
+        job = accept(wish, references, self.settings.name, self.settings.latency_ms, strike)
+        linked = self.face.answers_with_links(submission)
         await self._deliver(exchange, job, wish.n + len(references), strike, linked=linked)
 
     async def _deliver(self, exchange: Exchange, job: Job, images: int, strike: Strike, *, linked: bool) -> None:
-        ending = _ENDINGS.get(strike.kind, Ending.WHOLE)
+        ending = ENDINGS.get(strike.kind, Ending.WHOLE)
         rate_headers = exchange.rate_headers(images, job.bill.total, next(iter(strike.limits), None))
         if job.wish.stream:
             self._bill(job, exchange)
@@ -83,7 +63,7 @@ class ImageEndpoint:
         """Before the first byte leaves: who has read the answer finds it billed."""
         if job.pictures:
             client_request_id = exchange.request.headers.get("x-client-request-id", "")
-            self._stats.bill(job.wish.model.id, len(job.pictures), job.bill, client_request_id)
+            self.stats.bill(job.wish.model.id, len(job.pictures), job.bill, client_request_id)
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

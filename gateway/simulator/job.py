@@ -33,9 +33,12 @@ class Job:
     async def body(self) -> bytes:
         """The whole answer."""
         await asyncio.sleep(self.latency_ms / 1000)
-        rendered = await asyncio.gather(*(self._rendered(picture) for picture in self.pictures))
-        images = [renderings[-1] for renderings in rendered]
+        images = [renderings[-1] for renderings in await self.rendered()]
         return await asyncio.to_thread(answer, self.wish, int(time.time()), images, self.bill)
+
+    async def rendered(self) -> list[tuple[bytes, ...]]:
+        """Of each picture its partial images, then itself, as files."""
+        return await asyncio.gather(*(self._rendered(picture) for picture in self.pictures))
 
     async def events(self) -> AsyncIterator[bytes]:
         """The events of a stream: for each image its partial images, then the image."""

@@ -105,6 +105,25 @@ async def test_what_was_paid_in_vain_is_told_apart(opening: Factory, tmp_path: P
     assert (sums.cost, sums.undelivered, sums.discrepant) == (Decimal("0.09"), Decimal("0.05"), Decimal("0.04"))
 
 
+async def test_the_text_line_of_a_response_is_no_attempt_of_its_own(opening: Factory, tmp_path: Path) -> None:
+    """Its cost counts; it is neither an attempt, nor paid in vain, nor a fallback, whether summed from entries or kept."""
+    async with opening(tmp_path) as opened:
+        for attempt, operation, amount in ((1, "response", "0.20"), (2, "response_text", "0.03"), (3, "response", "0.20")):
+            booked = {"attempt": attempt, "operation": operation}
+            await opened.ledger.append(entry(Kind.RESERVE, amount="0.50", **booked))
+            images = 0 if operation == "response_text" else 1
+            await opened.ledger.append(entry(Kind.SETTLE, amount=amount, images=images, **booked))
+        for kind in (Kind.RESERVE, Kind.SETTLE):
+            await opened.ledger.append(entry(kind, amount="0.05", images=0, attempt=4, operation="response_text"))
+        before = opened.books.spend(BY_CONTRACT)
+        roll_up(opened)
+        [row] = opened.books.spend(BY_CONTRACT)
+    assert [row] == list(before)
+    sums = row.sums
+    assert (sums.attempts, sums.requests, sums.images, sums.cost) == (2, 1, 2, Decimal("0.48"))
+    assert (sums.undelivered, sums.fallbacks) == (Decimal(0), Decimal("0.25"))
+
+
 async def test_spend_is_grouped_by_any_dimension_in_the_order_asked(opening: Factory, tmp_path: Path) -> None:
     """The keys of a row are the values of the dimensions, in the query's order; rows are ordered by them."""
     async with opening(tmp_path) as opened:

@@ -13,6 +13,7 @@ from tests.integration.programs import ROOT
 EXAMPLES = sorted((ROOT / "config" / "examples" / "providers").glob("*.yaml"))
 KEYS = dict.fromkeys(
     (
+        "OPENAI_API_KEY",
         "AZURE_OPENAI_API_KEY",
         "XAI_API_KEY",
         "TOGETHER_API_KEY",

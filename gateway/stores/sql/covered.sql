@@ -6,11 +6,13 @@ WITH cover AS (
     SELECT seq, request_id, attempt, contract
     FROM entry INDEXED BY entry_closing
     WHERE kind NOT IN ('reserve', 'adjust') AND attempt > 1 AND kind = 'settle' AND occurred_at >= :since
+        AND operation <> 'response_text'
 )
 SELECT part.*
 FROM cover
 CROSS JOIN entry AS part
     ON part.request_id = cover.request_id AND part.attempt <= cover.attempt AND part.kind NOT IN ('reserve', 'adjust')
+    AND part.operation <> 'response_text'
 WHERE part.seq = cover.seq
     OR (
         part.kind IN ('void', 'expire') AND part.contract <> cover.contract

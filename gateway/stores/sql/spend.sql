@@ -1,5 +1,6 @@
 -- The attempts begun in [:since, :until), summed by what is put in for {keys}, and by currency; `day` counts from 1970, in UTC.
--- Whole numbers only, so that the sums are exact.
+-- Whole numbers only, so that the sums are exact. What a response's text model did ('response_text', the even numbers) is
+-- booked beside what its image model did: it is no attempt of its own.
 WITH adjustment AS (
     SELECT request_id, attempt, sum(amount_nanos) AS nanos
     FROM entry
@@ -9,7 +10,7 @@ WITH adjustment AS (
 spent AS (
     SELECT
         reserve.attempt, reserve.contract, reserve.team, reserve.app, reserve.cost_centre, reserve.provider, reserve.billing_owner,
-        reserve.invoice_issuer, reserve.model, reserve.tags,
+        reserve.invoice_issuer, reserve.model, reserve.operation, reserve.tags,
         reserve.begun_at / 86400000000 AS day,
         coalesce(closing.size, reserve.size) AS size,
         coalesce(closing.quality, reserve.quality) AS quality,
@@ -36,7 +37,7 @@ spent AS (
 SELECT
     {keys}
     currency,
-    count(*) AS attempts,
+    count(*) FILTER (WHERE operation <> 'response_text') AS attempts,
     count(*) FILTER (WHERE attempt = 1) AS requests,
     coalesce(sum(images) FILTER (WHERE state = 'settle'), 0) AS images,
     coalesce(sum(images) FILTER (WHERE state = 'settle' AND nanos IS NOT NULL), 0) AS priced_images,
@@ -44,8 +45,8 @@ SELECT
     coalesce(sum(nanos) FILTER (WHERE state IN ('expire', 'reserve')), 0) AS exposure,
     count(*) FILTER (WHERE state = 'settle' AND nanos IS NULL) AS unknown_costs,
     count(*) FILTER (WHERE state IN ('expire', 'reserve') AND nanos IS NULL) AS unknown_exposures,
-    coalesce(sum(nanos) FILTER (WHERE state = 'settle' AND images = 0), 0) AS undelivered,
-    coalesce(sum(nanos) FILTER (WHERE state = 'settle' AND attempt > 1), 0) AS fallbacks,
+    coalesce(sum(nanos) FILTER (WHERE state = 'settle' AND images = 0 AND operation <> 'response_text'), 0) AS undelivered,
+    coalesce(sum(nanos) FILTER (WHERE state = 'settle' AND attempt > CASE operation WHEN 'response_text' THEN 2 ELSE 1 END), 0) AS fallbacks,
     coalesce(sum(nanos) FILTER (WHERE state = 'settle' AND discrepancies <> '[]'), 0) AS discrepant,
     count(text_in) AS metered,
     coalesce(sum(text_in), 0) AS text_in,

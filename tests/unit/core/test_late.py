@@ -46,6 +46,20 @@ def test_the_last_attempt_speaks_for_the_request() -> None:
     assert document_of("req_1", Status.RUNNING, (), None)["status"] == "running"
 
 
+@pytest.mark.parametrize(("text", "cost", "basis"), [("0.04", "0.25", "computed"), (None, None, "unknown")])
+def test_a_response_costs_what_both_its_models_do(text: str | None, cost: str | None, basis: str) -> None:
+    """Its image model's line says what was delivered; an unknown part makes the whole unknown, an open one nothing yet."""
+    reserves = [entry(Kind.RESERVE, operation="response"), entry(Kind.RESERVE, attempt=2, operation="response_text")]
+    images = entry(Kind.SETTLE, operation="response")
+    texts = entry(Kind.SETTLE, amount=text, attempt=2, operation="response_text")
+    attempts = spent_of([*reserves, images, texts])
+    document = document_of("req_1", status_of(attempts), attempts, None)
+    assert (document["cost"], document["cost_basis"], document["images"]) == (cost, basis, images.images)
+    assert len(document["attempts"]) == 2
+    attempts = spent_of([*reserves, images])
+    assert document_of("req_1", status_of(attempts), attempts, None)["cost"] is None
+
+
 def test_a_repeated_request_costs_nothing_and_says_what_it_saved() -> None:
     """It has no attempt of its own; it names the request whose answer it got, and an unknown price is not a saving of zero."""
     saving = Saving("gw_2", "gw_1", How.REPLAY, NOON, "shop", "web", "cc", "gpt-image-2", "direct", (), RESERVE.cost)

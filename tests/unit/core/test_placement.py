@@ -6,9 +6,11 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.core.diagnosis import Owner
+from gateway.core.images import Operation
 from gateway.core.placement import elsewhere, unknown_model
-from gateway.core.snapshot import Retirement
-from tests.unit.core.samples import MODEL, TODAY, snapshot
+from gateway.core.snapshot import Model, Retirement
+from gateway.core.text_model import TextModel
+from tests.unit.core.samples import MODEL, ROUTE, TODAY, snapshot
 
 GONE = Retirement(date(2026, 5, 12), "gpt-image-2", "OpenAI's deprecations page")
 SNAPSHOT = replace(snapshot(replace(MODEL, aliases=())), retirements={"dall-e-3": GONE, "gone-too": replace(GONE, successor="")})
@@ -29,6 +31,16 @@ def test_text_is_not_served_here(model: str) -> None:
     """No placement mistake: this gateway has no such endpoint."""
     refusal = elsewhere(model, "/v1/responses", SNAPSHOT)
     assert (refusal.status, refusal.code, refusal.diagnosis.owner) == (404, "unknown_url", Owner.REQUEST_SHAPE)
+
+
+def test_where_responses_are_served_the_answer_names_their_models() -> None:
+    """The other endpoint for text stays one that there is not."""
+    route = replace(ROUTE, operations=frozenset({Operation.RESPONSE}), text_model=TextModel("gpt-5.5", 1_000, 500))
+    served = snapshot(MODEL, Model("gpt-5.5", (), (route,)))
+    refusal = elsewhere("gpt-4.1", "/v1/responses", served)
+    assert (refusal.code, refusal.param) == ("text_model_here", "model")
+    assert refusal.message.endswith("Models of this app: gpt-5.5.")
+    assert elsewhere("gpt-4.1", "/v1/chat/completions", served).code == "unknown_url"
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_one_thing_changes_at_a_time() -> None:
         ("edits", able(replace(CAN, references_max=0)), "does not declare edits"),
         ("edits", able(CAN, operations=frozenset({Operation.GENERATION})), "does not declare edits"),
         ("streaming", able(replace(CAN, stream=False)), "does not declare streaming"),
-        ("responses", ABLE, "no route declares it"),
+        ("responses", ABLE, "does not declare Responses"),
     ],
 )
 def test_what_is_not_declared_is_not_tried(step: str, route: Route, words: str) -> None:

@@ -158,6 +158,17 @@ def test_what_is_not_the_contract_s_is_left_out_or_stands_apart() -> None:
     assert [(it.why, it.lines) for it in found.left_out] == [("of another month", 1), ("of another account", 1)]
 
 
+def test_the_two_models_of_a_response_are_charged_under_one_id() -> None:
+    """Each line goes to the entry of its model; what is charged for a third one the gateway does not know."""
+    images = attempt("a", SETTLED, operation="response")
+    texts = attempt("a", (Kind.SETTLE, "0.04"), attempt=2, operation="response_text", upstream_model="t")
+    lines = [line("0.04", name="t", request_id="up_a"), line("0.21", request_id="up_a"), line("1", name="x", request_id="up_a")]
+    found = reconciled(lines, [images, texts])
+    assert sorted(results(found)) == [(Result.MATCHED, "0"), (Result.MATCHED, "0"), (Result.PROVIDER_ONLY, "1")]
+    found = reconciled([lines[0]], [images, texts])
+    assert sorted(results(found)) == [(Result.GATEWAY_ONLY, "-0.21"), (Result.MATCHED, "0")]
+
+
 def test_a_tolerance_is_the_larger_of_its_two_bounds() -> None:
     """By currency; without one, every difference counts."""
     tolerance = Tolerance({"USD": Decimal("0.01")}, {"USD": Decimal("0.2"), "EUR": Decimal("0.01")})

@@ -9,9 +9,10 @@ from gateway.core.capability import Capabilities
 from gateway.core.data_policy import DataPolicy, Demand
 from gateway.core.diagnosis import Owner, Refusal
 from gateway.core.eligibility import Conditions, Drop, Hold, Reason
-from gateway.core.images import ImageRequest, Operation
+from gateway.core.images import ImageRequest, Operation, TextWish
 from gateway.core.routing import models_for, plan, survey
-from gateway.core.snapshot import App, Route, RouteState, Snapshot
+from gateway.core.snapshot import App, Model, Route, RouteState, Snapshot
+from gateway.core.text_model import TextModel
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, TODAY, snapshot
 
 CONDITIONS = Conditions(NOW)
@@ -199,3 +200,21 @@ def test_routes_that_share_their_capabilities_are_left_out_alike() -> None:
     routes = tuple(replace(LOW_ONLY, id=name) for name in ("a", "b"))
     drops = survey(REQUEST, APP, snapshot(replace(MODEL, routes=routes)), CONDITIONS).dropped
     assert [(drop.route.id, drop.param) for drop in drops] == [("a", "quality"), ("b", "quality")]
+
+
+def test_a_model_is_asked_for_where_its_routes_serve() -> None:
+    """A text model at the Responses API only, and there by what both its models can honour."""
+    text = TextModel("gpt-5.5", 1_000, 500)
+    route = replace(ROUTE, model="gpt-5.5", operations=frozenset({Operation.RESPONSE}), text_model=text)
+    served = snapshot(MODEL, Model("gpt-5.5", (), (route,)))
+    wish = replace(REQUEST, operation=Operation.RESPONSE, model="gpt-5.5", text=TextWish())
+    assert plan(wish, APP, served, CONDITIONS).candidates[0].route is route
+    with pytest.raises(Refusal, match="/v1/responses") as caught:
+        plan(replace(REQUEST, model="gpt-5.5"), APP, served, CONDITIONS)
+    assert caught.value.diagnosis.owner is Owner.MODEL_PLACEMENT
+    for wrong, param in ((TextWish("gpt-image-1"), "tools"), (TextWish("", 2_000), "max_output_tokens")):
+        with pytest.raises(Refusal) as caught:
+            plan(replace(wish, text=wrong), APP, served, CONDITIONS)
+        assert caught.value.param == param
+    with pytest.raises(Refusal, match="response"):
+        plan(replace(wish, model="gpt-image-2"), APP, served, CONDITIONS)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.images import AUTO
+from gateway.core.member import AUTO
 from gateway.core.picture import Picture
 from gateway.core.pricing import Delivery
 from gateway.core.tokens import Usage

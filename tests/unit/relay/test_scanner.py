@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gateway.core.picture import Picture
-from gateway.relay.scanner import ENVELOPE_BYTES_MAX, STRING_BYTES_KEPT, EnvelopeScanner, MalformedAnswer
+from gateway.relay.scanner import AT_TOP, ENVELOPE_BYTES_MAX, IN_DATA, STRING_BYTES_KEPT, EnvelopeScanner, MalformedAnswer
 
 TEXT = (
     st.text()
@@ -104,7 +104,7 @@ def test_the_texts_of_the_object_are_found_again(
 @given(CUTS)
 def test_a_name_may_be_written_with_escapes(cuts: list[int]) -> None:
     """A parser would see the same name."""
-    scanner = EnvelopeScanner(top_level=True)
+    scanner = EnvelopeScanner(places=AT_TOP)
     body = (
         b'{"\\u006dodel" : "x", "model":1, "b64\\u005fjson":"QUJD", '
         b'"data":[{"\\u00624_json":"", "\\u0062\\u0036\\u0034_json":""}]}'
@@ -160,7 +160,7 @@ def test_every_image_is_recognised(
         value["b64_json"] = base64.b64encode(own).decode()
         texts += [value["b64_json"]] * top_level
     body = json.dumps(value).encode()
-    scanner = EnvelopeScanner(top_level=top_level)
+    scanner = EnvelopeScanner(places=AT_TOP if top_level else IN_DATA)
     for chunk in chunked(body.replace(b"/", b"\\/") if escaped else body, cuts):
         scanner.feed(chunk)
     assert scanner.pictures == [IMAGES[base64.b64decode(str(text))] for text in texts]
