@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 import structlog
 
@@ -22,7 +23,6 @@ from gateway.stores import (
     LedgerSpool,
     MemoryState,
     PostgresLedger,
-    RedisState,
     SpoolingLedger,
     SqliteEvidence,
     SqliteLedger,
@@ -67,11 +67,13 @@ async def shared_state(settings: StateSettings) -> AsyncIterator[SharedState]:
     if settings.redis_url is None:
         yield MemoryState(time.monotonic)
         return
-    redis = RedisState(settings.redis_url.reveal(), settings.timeout_s)
-    try:
+    async with sharing().redis_state(settings.redis_url.reveal(), settings.timeout_s) as redis:
         yield redis
-    finally:
-        await redis.aclose()
+
+
+def sharing() -> Any:
+    """``app.sharing``, where a Redis is configured."""
+    return import_module("gateway.app.sharing")
 
 
 @asynccontextmanager

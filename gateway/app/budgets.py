@@ -4,12 +4,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from gateway.app.adapters import sharing
 from gateway.app.clock import now
 from gateway.app.reading import books_of
 from gateway.config import Loaded
 from gateway.engine.budgets import BudgetKeeper
 from gateway.ports import BudgetCounters, SharedState
-from gateway.stores import MemoryBudgets, PostgresBudgets, RedisBudgets, RedisState
+from gateway.stores import MemoryBudgets, PostgresBudgets
 from gateway.telemetry.metrics import Metrics
 
 
@@ -21,8 +22,8 @@ async def budget_keeper(loaded: Loaded, state: SharedState, metrics: Metrics) ->
     """
     async with AsyncExitStack() as stack:
         counters: BudgetCounters
-        if isinstance(state, RedisState):
-            counters = RedisBudgets(state)
+        if loaded.settings.state.redis_url is not None:
+            counters = sharing().redis_budgets(state)
         elif loaded.settings.ledger.url is not None:
             counters = shared = PostgresBudgets(loaded.settings.ledger.url.reveal())
             stack.push_async_callback(shared.aclose)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from gateway.app.adapters import sharing
 from gateway.app.clock import now
 from gateway.app.reading import books_of
 from gateway.config import Loaded
@@ -15,7 +16,7 @@ from gateway.engine.idempotency import Once
 from gateway.engine.pick_up import PickUp
 from gateway.ports import ClaimsShelf, SharedState
 from gateway.relay.result_folder import ResultFolder
-from gateway.stores import PostgresSavings, RedisClaims, RedisState, SqliteSavings, remembered_claims
+from gateway.stores import PostgresSavings, SqliteSavings, remembered_claims
 from gateway.telemetry.metrics import Metrics
 
 _log = structlog.get_logger("gateway")
@@ -29,7 +30,7 @@ async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> As
         SqliteSavings(settings.ledger.path) if settings.ledger.url is None else PostgresSavings(settings.ledger.url.reveal())
     )
     folder = ResultFolder(settings.results, lambda text: _log.error("results", problem=text))
-    async with folder.opened(alone=not isinstance(state, RedisState)) as results, _claims(settings, state) as claims:
+    async with folder.opened(alone=settings.state.redis_url is None) as results, _claims(settings, state) as claims:
         claiming = Claiming(claims, Lifetimes(found.keys_s, found.window_s), now, metrics.state_failed)
         pick_up = PickUp(claiming.running, results, books_of(loaded), savings)
         once = Once(claiming, results, savings, clock=now, saved=metrics.spared)
@@ -42,8 +43,8 @@ async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> As
 @asynccontextmanager
 async def _claims(settings: Settings, state: SharedState) -> AsyncIterator[ClaimsShelf]:
     """Where the state is shared, claims are; otherwise this process keeps them, and a journal of them for the next one."""
-    if isinstance(state, RedisState):
-        async with RedisClaims(state).living() as shared:
+    if settings.state.redis_url is not None:
+        async with sharing().redis_claims(state) as shared:
             yield shared
         return
     found = settings.idempotency

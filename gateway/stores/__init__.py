@@ -1,13 +1,11 @@
-"""Where the gateway keeps what must outlive it, or what replicas share."""
+"""Where the gateway keeps what must outlive it, or what replicas share; what needs Redis is imported where one is configured."""
 
 from gateway.stores.audit_log import AuditLog
 from gateway.stores.books_postgres import PostgresBooks
 from gateway.stores.books_sqlite import SqliteBooks
 from gateway.stores.budgets_memory import MemoryBudgets
 from gateway.stores.budgets_postgres import PostgresBudgets
-from gateway.stores.budgets_redis import RedisBudgets
 from gateway.stores.claims_memory import MemoryClaims, remembered_claims
-from gateway.stores.claims_redis import RedisClaims
 from gateway.stores.evidence_sqlite import EvidenceFile, SqliteEvidence
 from gateway.stores.ledger_chain import unsigned
 from gateway.stores.ledger_postgres import PostgresLedger
@@ -21,7 +19,6 @@ from gateway.stores.savings_postgres import PostgresSavings
 from gateway.stores.savings_sqlite import SqliteSavings
 from gateway.stores.spooling_ledger import SpoolingLedger
 from gateway.stores.state_memory import MemoryState
-from gateway.stores.state_redis import RedisState
 
 __all__ = [
     "AuditLog",
@@ -35,9 +32,6 @@ __all__ = [
     "PostgresLedger",
     "PostgresRollups",
     "PostgresSavings",
-    "RedisBudgets",
-    "RedisClaims",
-    "RedisState",
     "SpoolingLedger",
     "SqliteBooks",
     "SqliteEvidence",

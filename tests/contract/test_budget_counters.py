@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 
 from gateway.ports import BudgetCounters, Stake
-from gateway.stores import MemoryBudgets, PostgresBudgets, RedisBudgets, RedisState
+from gateway.stores import MemoryBudgets, PostgresBudgets
+from gateway.stores.budgets_redis import RedisBudgets
+from gateway.stores.state_redis import RedisState
 from tests.real_redis import some_redis
 
 Pair = tuple[BudgetCounters, BudgetCounters]

@@ -40,7 +40,9 @@ from gateway.core.idempotency import (
     unfollowed,
 )
 from gateway.ports import ClaimsShelf
-from gateway.stores import MemoryClaims, RedisClaims, RedisState, remembered_claims
+from gateway.stores import MemoryClaims, remembered_claims
+from gateway.stores.claims_redis import RedisClaims
+from gateway.stores.state_redis import RedisState
 from tests.real_redis import real_redis, some_redis
 
 LIFETIME_S = 600

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.ports import Charge, Grant, SharedState
-from gateway.stores import MemoryState, RedisState
+from gateway.stores import MemoryState
+from gateway.stores.state_redis import RedisState
 from tests.real_redis import some_redis
 
 # Nothing comes back while a test runs.

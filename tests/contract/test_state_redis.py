@@ -21,9 +21,8 @@ from structlog.testing import capture_logs
 
 from gateway.core.gcra import Bucket, Draw, decide
 from gateway.ports import Charge, StateUnavailable
-from gateway.stores import RedisState
 from gateway.stores.circuit import PAUSE_S
-from gateway.stores.state_redis import LEFT_UNHEARD_MAX
+from gateway.stores.state_redis import LEFT_UNHEARD_MAX, RedisState
 from tests.contract.peer import Passage, Script, listening
 from tests.real_redis import RealRedis, real_redis
 
