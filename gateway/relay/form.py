@@ -5,7 +5,6 @@ So the provider reads the parts that the gateway read, whatever tricks the calle
 """
 
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from gateway.core.diagnosis import shape_refusal
 from gateway.core.wire import NO_MEMBERS, Scalar
+from gateway.relay.form_content import FormContent, FormField, FormFile
 from gateway.relay.form_part import (
     FIRST_BYTES,
     OVERLAYS,
@@ -27,7 +27,7 @@ from gateway.relay.form_part import (
     part_head,
     shown,
 )
-from gateway.relay.spool import Spool, SpooledContent
+from gateway.relay.spool import Spool
 
 _PART_HEADERS_MAX = 16
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046, 5.1.1
@@ -51,35 +51,6 @@ class FormLimits:
     def file_bytes_max_of(self, name: str) -> int:
         """Of the file in the part of this name."""
         return self.mask_bytes_max if name in OVERLAYS else self.file_bytes_max
-
-
-@dataclass(frozen=True, slots=True)
-class FormField:
-    """A part that is a text."""
-
-    head: PartHead
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class FormFile:
-    """A part that is a file: its bytes are those of the spool from ``start`` to ``end`` (not included).
-
-    ``content_type`` is what the caller declared, ``format`` what the first bytes say: png, jpeg or webp. ``sha256`` is theirs.
-    """
-
-    name: str
-    filename: str
-    content_type: str
-    start: int
-    end: int
-    format: str
-    sha256: str = ""
-
-    @property
-    def head(self) -> PartHead:
-        """As it is sent."""
-        return PartHead(self.name, self.filename, self.content_type)
 
 
 class Form:
@@ -108,26 +79,12 @@ class Form:
         ]
         return sha256(repr(sorted(parts, key=lambda part: part[0])).encode()).hexdigest()
 
-    def for_upstream(
-        self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = ""
-    ) -> SpooledContent:
+    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = "") -> FormContent:
         """See ``call.Body``."""
-        boundary = secrets.token_hex(16)
-        pieces: list[bytes | tuple[int, int]] = []
-        text = bytearray()
-        added = [FormField(PartHead(name), text_of(value)) for name, value in members.items() if name not in self.members]
-        for part in (*self._parts, *added):
-            if model is None and part.head.name == "model":
-                continue
-            text += f"--{boundary}\r\n".encode() + part.head.encoded()
-            if isinstance(part, FormFile):
-                pieces += [bytes(text), (part.start, part.end)]
-                text.clear()
-            else:
-                text += (model if model is not None and part.head.name == "model" else part.value).encode()
-            text += b"\r\n"
-        pieces.append(bytes(text) + f"--{boundary}--\r\n".encode())
-        return SpooledContent(self._spool, f"multipart/form-data; boundary={boundary}", tuple(pieces))
+        own = (it if it.head.name != "model" else FormField(it.head, model or "") for it in self._parts)
+        added = (FormField(PartHead(name), text_of(value)) for name, value in members.items() if name not in self.members)
+        sent = (it for it in (*own, *added) if model is not None or it.head.name != "model")
+        return FormContent(self._spool, tuple(sent))
 
     def close(self) -> None:
         """Let go of the files; may be called again."""

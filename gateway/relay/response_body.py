@@ -8,8 +8,9 @@ import msgspec
 from gateway.core.response_request import TOOL
 from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.relay.request_body import MalformedBody
+from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, STRING_BYTES_KEPT, ScannedSpool
+from gateway.relay.scanner import EnvelopeScanner
 from gateway.relay.spool import Spool, SpooledContent
-from gateway.relay.spooled_json import ScannedSpool
 
 # The list of tools is rewritten in memory: a mask may be among them (OpenAI: less than 4 MB), functions are small.
 TOOLS_BYTES_MAX = 8 * 1024 * 1024
@@ -73,6 +74,9 @@ class _Members:
 
 class ResponseReader(ScannedSpool):
     """Feed it the body in any chunks, then ``finish``."""
+
+    def __init__(self, spool: Spool) -> None:
+        super().__init__(spool, EnvelopeScanner(string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX))
 
     async def finish(self) -> ResponseBody:
         """Raises ``MalformedBody`` where the object is not complete, or its tools are too large."""

@@ -7,8 +7,10 @@ in blocks of 1 MiB, so that a body of 32 MB costs about 32 hops to one.
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Iterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
@@ -107,26 +109,46 @@ class Spool:
             raise ValueError("the spool is closed")
 
 
+@dataclass(frozen=True, slots=True)
+class AsBase64:
+    """The bytes of a spool from ``start`` to ``end`` (not included), as base64."""
+
+    start: int
+    end: int
+
+
+Part = bytes | tuple[int, int] | AsBase64
+
+
 class SpooledContent:
     """A body made of bytes of its own and of spans ``(start, end)`` of a finished spool, in this order.
 
     It can be read any number of times, also at the same time.
     """
 
-    def __init__(self, spool: Spool, content_type: str, parts: tuple[bytes | tuple[int, int], ...]) -> None:
+    def __init__(self, spool: Spool, content_type: str, parts: Sequence[Part]) -> None:
         self._spool = spool
         self._parts = parts
         self.content_type = content_type
-        self.length = sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
+        self.length = sum(map(_length, parts))
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes, from the beginning."""
         for part in self._parts:
-            if isinstance(part, bytes):
-                yield part
-            else:
-                async for piece in self._spool.read(*part):
-                    yield piece
+            match part:
+                case bytes():
+                    yield part
+                    continue
+                case AsBase64():
+                    pieces = _as_base64(self._spool.read(part.start, part.end))
+                case start, end:
+                    pieces = self._spool.read(start, end)
+            async for piece in pieces:
+                yield piece
+
+    def rewritten(self, content_type: str, parts: Sequence[Part]) -> "SpooledContent":
+        """Another body whose spans are of the same spool."""
+        return SpooledContent(self._spool, content_type, parts)
 
 
 class SplicedContent(SpooledContent):
@@ -134,6 +156,23 @@ class SplicedContent(SpooledContent):
 
     def __init__(self, spool: Spool, content_type: str, span: tuple[int, int], replacement: bytes) -> None:
         super().__init__(spool, content_type, ((0, span[0]), replacement, (span[1], spool.size)))
+
+
+def _length(part: Part) -> int:
+    if isinstance(part, bytes):
+        return len(part)
+    return -(-(part.end - part.start) // 3) * 4 if isinstance(part, AsBase64) else part[1] - part[0]
+
+
+async def _as_base64(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    rest = b""
+    async for piece in pieces:
+        whole = rest + piece
+        end = len(whole) - len(whole) % 3
+        rest = whole[end:]
+        yield b64encode(memoryview(whole)[:end])
+    if rest:
+        yield b64encode(rest)
 
 
 class _UnlinkedFile:

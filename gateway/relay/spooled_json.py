@@ -2,23 +2,48 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from gateway.core.diagnosis import shape_refusal
 from gateway.core.wire import NO_MEMBERS, Scalar
+from gateway.relay.kept_json import name_of
 from gateway.relay.request_body import UNDERSTOOD, MalformedBody
-from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer
+from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, REFERENCES_MAX, STRING_BYTES_KEPT, ScannedSpool
+from gateway.relay.scanner import EnvelopeScanner
 from gateway.relay.spool import SplicedContent, Spool
 
-# A prompt of 32,000 characters has at most 128 kB in UTF-8; of an image in a data URL, that much is kept too.
-STRING_BYTES_KEPT = 192 * 1024
-REFERENCES_MAX = 16
 SPACE_BYTES_MAX = 64 * 1024
 _SPACE = b" \t\r\n"
-ENVELOPE_BYTES_MAX = (REFERENCES_MAX + 4) * STRING_BYTES_KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class EditParts:
+    """What the object is made of, for a dialect that writes it in another way.
+
+    ``values`` are its members but for ``images``, strings cut at ``STRING_BYTES_KEPT``; ``spans`` says where in the spool those
+    that are strings stand, quotes included. ``images`` has the names of each image's members that are not ``null``, ``links``
+    where the strings named ``image_url`` in them stand.
+    """
+
+    values: Mapping[str, Any]
+    spans: Mapping[str, tuple[int, int]]
+    images: tuple[frozenset[str], ...]
+    links: tuple[tuple[int, int], ...]
+
+    def rewritten(self, own: Mapping[str, Scalar]) -> "EditParts":
+        """With these members, which stand nowhere in the spool."""
+        spans = {name: span for name, span in self.spans.items() if name not in own}
+        return EditParts({**self.values, **own}, spans, self.images, self.links)
+
+
+class EditContent(SplicedContent):
+    """The object as it is sent, and its parts."""
+
+    def __init__(self, spool: Spool, span: tuple[int, int], replacement: bytes, parts: EditParts) -> None:
+        super().__init__(spool, "application/json", span, replacement)
+        self.parts = parts
 
 
 class SpooledJson:
@@ -30,24 +55,22 @@ class SpooledJson:
 
     form = False
 
-    def __init__(self, spool: Spool, envelope: dict[str, Any], references: int, model: "ModelSpans", fingerprint: str) -> None:
-        self._spool, self.references, self._model, self.fingerprint = spool, references, model, fingerprint
-        self.fields = {name: envelope[name] for name in UNDERSTOOD if name in envelope}
-        self.members = frozenset(name for name, value in envelope.items() if value is not None)
-        self._names = frozenset(envelope)
+    def __init__(self, spool: Spool, parts: EditParts, references: int, model: "ModelSpans", fingerprint: str) -> None:
+        self._spool, self._parts, self._model = spool, parts, model
+        self.references, self.fingerprint = references, fingerprint
+        self.fields = {name: parts.values[name] for name in UNDERSTOOD if name in parts.values}
+        self.members = frozenset({"images", *(name for name, value in parts.values.items() if value is not None)})
 
-    def for_upstream(
-        self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = ""
-    ) -> SplicedContent:
+    def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = "") -> EditContent:
         """See ``call.Body``."""
-        added = {name: value for name, value in members.items() if name not in self._names}
+        added = {name: value for name, value in members.items() if name != "images" and name not in self._parts.values}
         written = msgspec.json.encode(added)[1:-1]
         if model is not None:
             replacement = msgspec.json.encode(model) + (b"," + written if written else b"")
-            return SplicedContent(self._spool, "application/json", self._model.value, replacement)
+            return EditContent(self._spool, self._model.value, replacement, self._parts.rewritten({**added, "model": model}))
         if written:
             written = b"," + written if self._model.last else written + b","
-        return SplicedContent(self._spool, "application/json", self._model.member, written)
+        return EditContent(self._spool, self._model.member, written, self._parts.rewritten(added))
 
     def close(self) -> None:
         """Let go of the spool."""
@@ -63,48 +86,23 @@ class ModelSpans:
     last: bool
 
 
-class ScannedSpool:
-    """A JSON object that is read on its way into a spool: feed it the body in any chunks."""
-
-    def __init__(self, spool: Spool) -> None:
-        self.spool = spool
-        self._digest = sha256()
-        self.scanner = EnvelopeScanner(string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX)
-
-    async def feed(self, chunk: bytes) -> None:
-        """Raises ``MalformedBody`` and ``SpoolUnavailable``."""
-        try:
-            self.scanner.feed(chunk)
-        except MalformedAnswer as error:
-            raise MalformedBody(str(error)) from error
-        self._digest.update(chunk)
-        await self.spool.write(chunk)
-
-    async def object(self) -> dict[str, Any]:
-        """All of it has come: the object, long strings cut. Raises as above."""
-        try:
-            found = self.scanner.envelope()
-        except MalformedAnswer as error:
-            raise MalformedBody(str(error)) from error
-        await self.spool.finish()
-        return found
-
-    @property
-    def fingerprint(self) -> str:
-        """The same for the same bytes."""
-        return self._digest.hexdigest()
-
-
 class SpooledJsonReader(ScannedSpool):
     """Feed it the body in any chunks, then ``finish``."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._edit = _EditScanner(string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX)
+        super().__init__(spool, self._edit)
 
     async def finish(self) -> SpooledJson:
         """Raises ``MalformedBody`` where the object is not complete, ``Refusal`` where it has too many images."""
         members = await self.object()
         if repeated := self.scanner.repeated & {*UNDERSTOOD, "images"}:
             raise MalformedBody(f"the member {sorted(repeated)[0]!r} stands in it twice")
-        model = await self._model_spans(self.scanner.spans.get("model", (0, 0)))
-        return SpooledJson(self.spool, members, _references(members), model, self.fingerprint)
+        spans = self.scanner.spans
+        model, references = await self._model_spans(spans.get("model", (0, 0))), _references(members)
+        images = tuple(map(_names, members.pop("images")))
+        parts = EditParts(members, spans, images, tuple(self._edit.links))
+        return SpooledJson(self.spool, parts, references, model, self.fingerprint)
 
     async def _model_spans(self, value: tuple[int, int]) -> ModelSpans:
         """A member goes with the comma behind it, the last one with that before it."""
@@ -117,6 +115,28 @@ class SpooledJsonReader(ScannedSpool):
             raise MalformedBody("there is too much space before the member 'model'")
         space = min(begins, SPACE_BYTES_MAX) - len(before)
         return ModelSpans(value, (begins - space - before.endswith(b","), value[1]), last=True)
+
+
+class _EditScanner(EnvelopeScanner):
+    """Also takes note of where the links of the images stand."""
+
+    def __init__(self, *, string_bytes_kept: int, envelope_bytes_max: int) -> None:
+        super().__init__(string_bytes_kept=string_bytes_kept, envelope_bytes_max=envelope_bytes_max)
+        self.links: list[tuple[int, int]] = []
+
+    def _note(self, written: bytes | None, start: int, end: int, is_value: bool) -> None:
+        super()._note(written, start, end, is_value)
+        of_an_item = is_value and len(self._stack) == 3 and len(self._members) > 0
+        if of_an_item and _is(self._name, "image_url") and _is(self._members[-1][0], "images"):
+            self.links.append((start, end))
+
+
+def _is(written: bytes | None, name: str) -> bool:
+    return written is not None and name_of(written) == name
+
+
+def _names(image: object) -> frozenset[str]:
+    return frozenset(name for name, value in image.items() if value is not None) if isinstance(image, dict) else frozenset()
 
 
 def _references(members: dict[str, Any]) -> int:

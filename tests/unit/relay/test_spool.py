@@ -1,6 +1,7 @@
 """The spool: what was written is what is read, and neither the folder nor memory keeps any of it."""
 
 import asyncio
+import base64
 import os
 import resource
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.relay.spool import BLOCK_BYTES, PIECE_BYTES, SplicedContent, Spool, SpooledContent, SpoolUnavailable
+from gateway.relay.spool import BLOCK_BYTES, PIECE_BYTES, AsBase64, SplicedContent, Spool, SpooledContent, SpoolUnavailable
 
 NOWHERE = Path("/nonexistent/folder")
 
@@ -190,6 +191,19 @@ async def test_spans_and_bytes_follow_each_other(tmp_path: Path) -> None:
     content = SpooledContent(spool, "text/plain", ((2, 4), b"-", (2, 4), (5, 5), b"", (9, 10)))
     assert await collect(content.chunks()) == b"23-239"
     assert content.length == 6
+    spool.close()
+
+
+@pytest.mark.parametrize("bytes_", [0, 1, 2, 3, PIECE_BYTES, BLOCK_BYTES + 1, 2 * BLOCK_BYTES + 2])
+@pytest.mark.parametrize("memory_bytes_max", [10, 100_000_000])
+async def test_a_span_may_go_as_base64(tmp_path: Path, bytes_: int, memory_bytes_max: int) -> None:
+    """The same as if it had been encoded at once, and of the length that was said, wherever its pieces end."""
+    data = os.urandom(bytes_)
+    spool = await filled(tmp_path, b"x" + data, memory_bytes_max)
+    content = SpooledContent(spool, "text/plain", ((0, 1),)).rewritten("text/plain", (b"<", AsBase64(1, 1 + bytes_), b">"))
+    sent = await collect(content.chunks())
+    assert sent == b"<" + base64.b64encode(data) + b">"
+    assert content.length == len(sent)
     spool.close()
 
 
