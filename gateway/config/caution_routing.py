@@ -9,6 +9,7 @@ from gateway.config.schema import Configuration
 from gateway.config.schema_app import App
 from gateway.config.schema_model import Model
 from gateway.config.schema_route import Route
+from gateway.config.schema_wire import reported_currency
 from gateway.core.data_policy import DataPolicy, Demand, Handling, Subject, breach
 
 # Where it stands, what to know, and what to do.
@@ -33,9 +34,12 @@ def _route(key: str, route: Route, written: Configuration) -> Iterator[Caution]:
         yield ("routes", key), what, f"Add it to models.{route.model}.routes, or remove it."
     path: Path = ("routes", key, "upstream_model")
     list_id = written.contracts[route.contract].price_list
+    provider = written.providers[route.provider]
+    reported = reported_currency(provider.dialect, provider.wire)
+    unknown = "what a request can cost is unknown before its answer" if reported else "its cost will be unknown, never 0"
     for at, model in _priced(path, route):
         if model not in written.price_lists[list_id].models:
-            what = f"the price list '{list_id}' has no entry for this model: its cost will be unknown, never 0"
+            what = f"the price list '{list_id}' has no entry for this model: {unknown}"
             yield at, what, f"Add its prices to price_lists.{list_id}.models."
     entry = written.catalogue.get(route.upstream_model)
     if entry is None and route.capabilities is None:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, StringConstraints
 
-from gateway.config.field import Line, mistake
+from gateway.config.field import Currency, Line, mistake
 from gateway.config.written import Written
+from gateway.core import openrouter
 from gateway.core.wire import Auth, ModelIn
 
 # What the gateway writes itself, or what would change where the request ends.
@@ -36,7 +37,7 @@ MemberValue = StrictBool | StrictInt | Line
 
 
 class Wire(Written):
-    """Options of the dialect 'openai'. Each is needed by some server that calls itself compatible."""
+    """Options of the dialect 'openai', and members and headers of 'openrouter'. Each is needed by some server."""
 
     auth: Annotated[Auth, Field(strict=False)] = Auth.BEARER
     """'bearer' sends 'authorization: Bearer KEY', 'api_key' sends 'api-key: KEY' (Azure), 'none' no key."""
@@ -48,3 +49,10 @@ class Wire(Written):
     """Added to each request that has not got them, such as response_format: b64_json where links would come otherwise."""
     headers: Annotated[dict[HeaderName, Line], Field(max_length=16)] = Field(default_factory=dict)
     """Sent with each request; lower case. No secret belongs here."""
+    reports_cost: Currency | None = None
+    """The currency of usage.cost in its answers, where that says what it bills: booked as reported, before the price list."""
+
+
+def reported_currency(dialect: str, wire: Wire) -> str:
+    """In which currency the answers of such a provider say what they cost; empty where they are not known to."""
+    return openrouter.CURRENCY if dialect == openrouter.DIALECT else wire.reports_cost or ""

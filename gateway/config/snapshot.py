@@ -17,6 +17,7 @@ from gateway.config import (
 )
 from gateway.config.capabilities import capabilities_of
 from gateway.config.handling import handling_of, policy_of
+from gateway.config.schema_wire import reported_currency
 from gateway.core.budget import Budget
 from gateway.core.capability import Capabilities, narrowed
 from gateway.core.contract import (
@@ -200,6 +201,7 @@ def _provider(id: str, written: schema.Provider, credential: Secret) -> Provider
             model_in=written.wire.model_in,
             members=MappingProxyType(dict(written.wire.members)),
             headers=tuple(written.wire.headers.items()),
+            reports_cost=reported_currency(written.dialect, written.wire),
         ),
         options=MappingProxyType(dict(written.options)),
     )

@@ -108,6 +108,8 @@ class Delivery:
 
     ``pictures`` are the images as their own bytes describe them, in order; an image delivered by URL has none.
     ``partials`` counts the partial images of a stream, ``text_usage`` are the tokens of the text model that wrote a response.
+    ``reported`` is what the provider says that it cost, rounded to nano-units, in the currency in which it reports; ``None``
+    where it says nothing.
     """
 
     images: int
@@ -116,6 +118,7 @@ class Delivery:
     usage: Usage | None
     pictures: tuple[Picture, ...] = ()
     partials: int = 0
+    reported: Decimal | None = None
     text_usage: Usage | None = None
 
 

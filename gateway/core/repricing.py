@@ -25,6 +25,7 @@ class Left(StrEnum):
     OPEN = "it is still open"
     AMBIGUOUS = "ambiguous: nobody knows whether it was billed"
     RESOLVED = "its cost was unknown or ambiguous, and another adjustment has said what it is"
+    REPORTED = "its provider has reported what it cost, and bills that"
     OTHER_DAY = "another list, or none, was in force on its day"
     OTHER_CURRENCY = "it is booked in another currency"
     NO_MODEL = "the list has no price of its model"
@@ -111,6 +112,8 @@ def _left(latest: Entry, price_list: PriceList, series: PriceList, *, resolved: 
         return Left.RESOLVED if resolved else Left.AMBIGUOUS
     if latest.cost.amount is None and resolved:
         return Left.RESOLVED
+    if latest.cost.basis is Basis.REPORTED:
+        return Left.REPORTED
     day = latest.attribution.begun_at.date()
     if series.at(day).id != price_list.id or not price_list.in_force(day):
         return Left.OTHER_DAY

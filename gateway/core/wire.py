@@ -30,6 +30,7 @@ class Wire:
     """``api_version`` is sent as the query ``api-version``, empty where there is none. ``headers`` go with every request.
 
     ``members`` are added to every body that has not got them: to a form as texts, ``true`` for a truth value.
+    ``reports_cost`` is the currency of the ``usage.cost`` of its answers, empty where nothing is known of such a member.
     """
 
     auth: Auth = Auth.BEARER
@@ -37,6 +38,7 @@ class Wire:
     model_in: ModelIn = ModelIn.BODY
     members: Mapping[str, Scalar] = field(default_factory=lambda: NO_MEMBERS)
     headers: tuple[tuple[str, str], ...] = ()
+    reports_cost: str = ""
 
     def path_of(self, endpoint: str, upstream_model: str) -> str:
         """Relative to the base URL, without the query."""

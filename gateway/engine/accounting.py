@@ -12,7 +12,8 @@ from gateway.core.choice import Candidate
 from gateway.core.diagnosis import Diagnosis, Outcome, Owner
 from gateway.core.ledger import TEXT_OPERATION, Attribution, Entry, Kind, closing_kind
 from gateway.core.money import Cost, nothing, together
-from gateway.core.pricing import Delivery, price
+from gateway.core.pricing import Delivery
+from gateway.core.reported import charged
 from gateway.core.snapshot import Route
 from gateway.core.verification import Discrepancy
 from gateway.engine.budgets import Holding
@@ -74,10 +75,11 @@ class Line:
     text: bool = False
 
     def cost(self, delivery: Delivery, route: Route) -> Cost:
-        """What of the delivery it cost, by the contract's price list."""
+        """What of the delivery it cost."""
         booked = self.attribution
         part = Delivery(0, "", "", delivery.text_usage) if self.text else delivery
-        return price(part, route.price_list, booked.upstream_model, booked.begun_at.date())
+        reports, on = route.provider.wire.reports_cost, booked.begun_at.date()
+        return charged(part, route.price_list, booked.upstream_model, on, reports_cost=reports)
 
 
 @dataclass(slots=True)
@@ -110,7 +112,10 @@ class Booking:
         await self._append([self._entry(line, Kind.RESERVE, line.estimate, images=request.n) for line in self._lines])
 
     async def settle(self, delivery: Delivery, found: tuple[Discrepancy, ...]) -> Cost:
-        """Book the delivery at its cost by the contract's price list, with its discrepancies; durable on return."""
+        """Book the delivery at its cost, with its discrepancies; durable on return.
+
+        The cost is what the provider has reported where it is declared to, otherwise that of the contract's price list.
+        """
         costs = [line.cost(delivery, self.route) for line in self._lines]
         await self._close(Outcome.COMPLETED, costs, delivery=delivery, discrepancies=tuple(map(str, found)))
         return together(*costs)

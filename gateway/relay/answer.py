@@ -1,6 +1,7 @@
 """A provider's answer on its way through: read while it passes, closed with the tag's member."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
@@ -8,8 +9,10 @@ import msgspec
 from gateway.core.member import WORD
 from gateway.core.picture import Picture
 from gateway.core.pricing import Delivery
+from gateway.core.reported import reported_amount
 from gateway.core.tokens import Usage, usage_of
 from gateway.relay.event_stream import ImageStream
+from gateway.relay.kept_json import exact_json
 from gateway.relay.picture import picture_of
 from gateway.relay.picture_digest import hashed_picture
 from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer
@@ -96,11 +99,11 @@ class ImageAnswer:
             read = hashed_picture if self._hashed else picture_of
             pictures = [read(text.encode()) for text in texts if isinstance(text, str)]
         elif self._scanner is not None:
-            envelope, pictures = self._scanner.envelope(), self._scanner.pictures
+            envelope, pictures = self._scanner.envelope(exact=True), self._scanner.pictures
         else:
             raise MalformedAnswer("the answer has no body")
-        links = sum(map(_is_link, _items(envelope)))
-        return _delivery(pictures, links, envelope, usage_of(envelope.get("usage")))
+        links, usage = sum(map(_is_link, _items(envelope))), envelope.get("usage")
+        return _delivery(pictures, links, envelope, usage_of(usage), reported=reported_amount(usage))
 
     def closing(self, member: Mapping[str, Any] | None) -> bytes:
         """See ``Answer``."""
@@ -135,7 +138,7 @@ class ImageEvents:
         return self._stream.at_boundary
 
     def delivery(self) -> Delivery:
-        """See ``Answer``. Each event reports the tokens of its own image: their sum is the bill."""
+        """See ``Answer``. Each event reports the tokens, or the cost, of its own image: their sum is the bill."""
         if not self.finished and not self.at_boundary:
             raise MalformedAnswer("the stream ended in the middle of an event")
         events = self._stream.completed
@@ -144,7 +147,10 @@ class ImageEvents:
         usages = [usage_of(event.get("usage")) for event in events]
         known = [usage for usage in usages if usage is not None]
         total = sum(known[1:], known[0]) if len(known) == len(usages) else None
-        return _delivery(self._stream.pictures, 0, events[-1], total, self._stream.partials)
+        costs = [reported_amount(event.get("usage")) for event in events]
+        reported = [cost for cost in costs if cost is not None]
+        sum_of_costs = sum(reported, Decimal(0)) if len(reported) == len(costs) else None
+        return _delivery(self._stream.pictures, 0, events[-1], total, reported=sum_of_costs, partials=self._stream.partials)
 
     def closing(self, member: Mapping[str, Any] | None) -> bytes:
         """See ``Answer``. Where fewer images came than were asked for, no event is left to carry the member: a comment does."""
@@ -162,20 +168,26 @@ def end_of_object(chunk: bytes) -> int:
 def parsed(chunk: bytes) -> dict[str, Any] | None:
     """The whole object; ``None`` where this is not all of it, or where the scanner had better judge it."""
     try:
-        parsed = msgspec.json.decode(chunk)
+        parsed = exact_json(chunk)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     return parsed if isinstance(parsed, dict) else None
 
 
 def _delivery(
-    pictures: Sequence[Picture | None], links: int, envelope: Mapping[str, Any], usage: Usage | None, partials: int = 0
+    pictures: Sequence[Picture | None],
+    links: int,
+    envelope: Mapping[str, Any],
+    usage: Usage | None,
+    *,
+    reported: Decimal | None,
+    partials: int = 0,
 ) -> Delivery:
     found = tuple(picture for picture in pictures if picture is not None)
     if not found and not links:
         raise MalformedAnswer("the answer holds bytes that are no image" if pictures else "the answer holds no image")
     size = echoed(envelope, "size") or common_size(found)
-    return Delivery(len(found) + links, size, echoed(envelope, "quality"), usage, found, partials)
+    return Delivery(len(found) + links, size, echoed(envelope, "quality"), usage, found, partials, reported)
 
 
 def common_size(pictures: Sequence[Picture]) -> str:

@@ -118,7 +118,7 @@ class ImageEvent:
             passing = scanner.feed(content)
             completed = scanner.complete and not complete
             if completed:
-                self.envelope = scanner.envelope()
+                self.envelope = scanner.envelope(exact=True)
         except MalformedAnswer:
             self._find_kind(content)
             if self._matters:

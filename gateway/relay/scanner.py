@@ -92,12 +92,15 @@ class EnvelopeScanner:
         _refuse_more(chunk[brace + 1 :])
         return chunk[:brace]
 
-    def envelope(self) -> dict[str, Any]:
-        """The whole object as a parser sees it, long strings cut; raises ``MalformedAnswer`` where it is not complete."""
+    def envelope(self, *, exact: bool = False) -> dict[str, Any]:
+        """The whole object as a parser sees it, long strings cut; raises ``MalformedAnswer`` where it is not complete.
+
+        ``exact``: see ``kept_json.object_of``.
+        """
         if not self.complete:
             raise MalformedAnswer("the JSON object is cut short")
         try:
-            return object_of(self._envelope)
+            return object_of(self._envelope, exact=exact)
         except ValueError as error:
             raise MalformedAnswer(str(error)) from error
 

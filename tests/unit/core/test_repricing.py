@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.adjustment import Adjustment, booked_cost, entry_of
 from gateway.core.exchange import ExchangeRates
 from gateway.core.ledger import Entry, Kind
+from gateway.core.money import Basis
 from gateway.core.pricing import Price, PriceList, TokenRates
 from gateway.core.repricing import Left, Repriced, Unpriced, reference_of, reprice, revision_of
 from gateway.core.repricing_tally import Change, Converted, Remainder, RepricingTally
@@ -72,6 +73,15 @@ def test_going_back_and_forth_is_booked_each_time() -> None:
         assert booked_cost(entries) == (DEAR if price_list is NEW else BOOKED)
     assert [it.reference.partition("#")[2] for it in entries[2:]] == ["", "", "2", "2", "3"]
     assert len({it.event_id for it in entries}) == len(entries)
+
+
+def test_what_its_provider_has_reported_stays() -> None:
+    """A list does not know better than the party that bills."""
+    entries = attempt()
+    entries[1] = replace(entries[1], cost=replace(entries[1].cost, basis=Basis.REPORTED))
+    found = reprice(entries, NEW, NEW)
+    assert isinstance(found, Unpriced)
+    assert (found.why, found.booked) == (Left.REPORTED, BOOKED)
 
 
 def test_an_unknown_cost_becomes_known() -> None:

@@ -1,6 +1,7 @@
 """A provider's answer: what it delivered, whole or in pieces, and how it is closed."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -91,3 +92,29 @@ def test_a_stream_whose_events_do_not_all_report_usage_has_none() -> None:
         events.feed(b"data: " + json.dumps(said).encode() + b"\n\n")
     assert events.finished
     assert (events.delivery().images, events.delivery().usage) == (2, None)
+
+
+@pytest.mark.parametrize("piece_bytes", [1 << 30, 7])
+def test_a_cost_is_read_digit_by_digit(piece_bytes: int) -> None:
+    """No binary fraction comes between; a number beyond reason, or beside damaged text, says nothing and harms nothing."""
+    for written, amount in (
+        ("0.1", "0.1"),
+        ("12345.678901234", "12345.678901234"),
+        ("4e-05", "0.00004"),
+        ("1e-99999999999999999999999", None),
+    ):
+        sent = body({"b64_json": PNG}, usage={"cost": "COST"}).replace(b'"COST"', written.encode())
+        answer, _ = read(sent, piece_bytes)
+        assert answer.delivery().reported == (None if amount is None else Decimal(amount))
+    sent = body({"b64_json": PNG}, usage={"cost": 0.5}, note="NOTE").replace(b"NOTE", b"\xff")
+    assert read(sent, piece_bytes)[0].delivery().reported is None
+
+
+@pytest.mark.parametrize(("costs", "reported"), [((0.1, 0.2), "0.3"), ((0.1, None), None)])
+def test_the_costs_of_a_stream_are_added(costs: tuple[float | None, ...], reported: str | None) -> None:
+    """Each event reports its own; where one is missing, the sum is not known."""
+    answer = ImageEvents(len(costs))
+    for cost in costs:
+        event = {"type": "image_generation.completed", "b64_json": PNG, "usage": {"cost": cost}}
+        answer.feed(f"data: {json.dumps(event)}\n\n".encode())
+    assert answer.delivery().reported == (None if reported is None else Decimal(reported))
