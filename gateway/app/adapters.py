@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -11,13 +12,16 @@ from typing import Any
 import structlog
 
 from gateway.app.clock import now
-from gateway.app.dialects import LITELLM, BridgeProbe
+from gateway.app.dialects import LITELLM, Bridge, DialectProbe, unlisted
 from gateway.config import Loaded
 from gateway.config.settings import EvidenceSettings, Settings, SigningSettings, StateSettings
 from gateway.core.chain import ROOT
+from gateway.core.openrouter import DIALECT as OPENROUTER
 from gateway.core.snapshot import ProviderSettings, Snapshot
 from gateway.engine.ready_results import ReadyResults
 from gateway.ports import Probe, SharedState
+from gateway.providers.openai_wire import OpenAIWire
+from gateway.providers.openrouter import PATH, OpenRouterWire
 from gateway.signing import Signer
 from gateway.stores import (
     LedgerSpool,
@@ -78,14 +82,20 @@ def sharing() -> Any:
 
 @asynccontextmanager
 async def probe_of(settings: ProviderSettings) -> AsyncIterator[Probe]:
-    """OpenAI's SDK, or the bridge where only that reaches the provider.
+    """OpenAI's SDK, or the dialect itself where the SDK does not speak it.
 
     The SDK takes half a second and 20 MB to import, and most gateways never walk: it is imported beside the event loop.
     """
     if settings.dialect == LITELLM:
-        yield BridgeProbe(settings)
+        yield DialectProbe(settings, Bridge(), unlisted)
         return
     module = await asyncio.to_thread(import_module, "gateway.providers.openai_sdk")
+    if settings.dialect == OPENROUTER:
+        # Its image models are listed beside its endpoint, in OpenAI's shape: GET images/models.
+        beside = replace(settings, base_url=f"{settings.base_url.rstrip('/')}/{PATH}")
+        async with OpenAIWire() as wire, module.OpenAISdk(beside) as sdk:
+            yield DialectProbe(settings, OpenRouterWire(wire), sdk.models, module.REFERENCE)
+        return
     async with module.OpenAISdk(settings) as probe:
         yield probe
 

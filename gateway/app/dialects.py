@@ -1,7 +1,8 @@
 """Who speaks each dialect. The bridge, and what fetches links, are imported where they are needed: most gateways never do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import msgspec
 
 from gateway.core.diagnosis import Stage
-from gateway.core.images import ENDPOINTS, ImageRequest
+from gateway.core.images import ENDPOINTS, ImageRequest, Operation
 from gateway.core.member import AUTO
+from gateway.core.openrouter import DIALECT as OPENROUTER
 from gateway.core.readiness_live import PROMPT
 from gateway.core.snapshot import ProviderSettings, Route, Snapshot
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamRefused, UpstreamResponse
 from gateway.providers.openai_wire import OpenAIWire
+from gateway.providers.openrouter import OpenRouterWire
 
 OPENAI, LITELLM = "openai", "litellm"
 
@@ -24,7 +27,7 @@ async def dialects(snapshot: Snapshot) -> AsyncIterator[Mapping[str, Provider]]:
     """By name, until the block is left. What ``snapshot`` needs begins to load."""
     bridge = Bridge()
     async with OpenAIWire() as wire:
-        found = {OPENAI: _Fetching(wire), LITELLM: _Fetching(bridge)}
+        found = {OPENAI: _Fetching(wire), OPENROUTER: _Fetching(OpenRouterWire(wire)), LITELLM: _Fetching(bridge)}
         await bridge.warm(snapshot)
         try:
             yield found
@@ -79,15 +82,24 @@ class Bridge:
         return self._made
 
 
-class BridgeProbe:
-    """Implements ``ports.Probe``: walks take the way that requests take."""
+class DialectProbe:
+    """Implements ``ports.Probe`` for a dialect that OpenAI's SDK does not speak: walks take the way that requests take.
 
-    def __init__(self, settings: ProviderSettings) -> None:
-        self._settings, self._bridge = settings, Bridge()
+    ``models`` asks the provider which it has; ``reference`` is the PNG that edits are tried with.
+    """
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        provider: Provider,
+        models: Callable[[], Awaitable[frozenset[str]]],
+        reference: bytes = b"",
+    ) -> None:
+        self._settings, self._provider, self._models, self._reference = settings, provider, models, reference
 
     async def models(self) -> frozenset[str]:
         """See ``ports.Probe``."""
-        raise UpstreamFailed(Stage.CONNECT, "litellm cannot ask this provider for its models")
+        return await self._models()
 
     @asynccontextmanager
     async def images(self, route: Route, request: ImageRequest) -> AsyncIterator[UpstreamResponse]:
@@ -99,11 +111,20 @@ class BridgeProbe:
             "size": request.size,
             "quality": request.quality,
         }
-        body = msgspec.json.encode({name: value for name, value in words.items() if value != AUTO})
-        response = await self._bridge.send(UpstreamCall(self._settings, ENDPOINTS[request.operation], "walk", body))
+        body: dict[str, Any] = dict(self._settings.wire.members)
+        body |= {name: value for name, value in words.items() if value != AUTO}
+        if request.operation is Operation.EDIT:
+            body["images"] = [{"image_url": f"data:image/png;base64,{b64encode(self._reference).decode()}"}]
+        call = UpstreamCall(self._settings, ENDPOINTS[request.operation], "walk", msgspec.json.encode(body))
+        response = await self._provider.send(call)
         try:
             if response.status != 200:
                 raise UpstreamRefused(response)
             yield response
         finally:
             response.release()
+
+
+async def unlisted() -> frozenset[str]:
+    """The models of a provider behind litellm."""
+    raise UpstreamFailed(Stage.CONNECT, "litellm cannot ask this provider for its models")

@@ -21,7 +21,7 @@ from gateway.core.snapshot import ProviderSettings, Route, Snapshot
 from gateway.core.wire import Auth, ModelIn, Wire
 
 # What each dialect is made of, and what for.
-_DIALECTS = {"openai": "image-gateway", "litellm": "litellm"}
+_DIALECTS = {"openai": "image-gateway", "openrouter": "image-gateway", "litellm": "litellm"}
 _PACKAGES = {"image-gateway": "the relay", "openai": "readiness walks", "litellm": "the bridge"}
 _NOT_INSTALLED = "not installed"
 
@@ -85,7 +85,8 @@ def _options(wire: Wire) -> list[str]:
     if wire.model_in is ModelIn.PATH:
         found.append("model in the path")
     found += [f"adds {name}: {value}" for name, value in wire.members.items()]
-    return found + [f"header {name}" for name, _ in wire.headers]
+    found += [f"header {name}" for name, _ in wire.headers]
+    return found + ([f"reports its cost in {wire.reports_cost}"] if wire.reports_cost else [])
 
 
 def _version(package: str) -> str:

@@ -10,6 +10,7 @@ from gateway.config.node import Node, entries, find, key_position
 from gateway.config.problem import Problem
 
 DIALECT = "litellm"
+_WITH_ADDRESS = ("openai", "openrouter")
 
 
 def check_dialects(root: Node) -> tuple[Problem, ...]:
@@ -19,7 +20,7 @@ def check_dialects(root: Node) -> tuple[Problem, ...]:
             ("providers", name, "base_url"), "is missing", "Write where its API begins, such as https://api.openai.com/v1."
         )
         for name, member in entries(root, "providers")
-        if _dialect(member.node) == "openai" and member.node.member("base_url") is None
+        if _dialect(member.node) in _WITH_ADDRESS and member.node.member("base_url") is None
     ]
     bridged = {name: member.node for name, member in entries(root, "providers") if _dialect(member.node) == DIALECT}
     if bridged and find_spec(DIALECT) is None:

@@ -13,10 +13,12 @@ from gateway.config.credential import key_files, read_credentials
 from gateway.config.dialect_check import check_dialects
 from gateway.config.lapse import lapsed
 from gateway.config.node import Node
+from gateway.config.openrouter_check import check_openrouter
 from gateway.config.own_secrets import read_own_secrets
 from gateway.config.policy_check import check_policies
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.references import check_references
+from gateway.config.reported_check import check_reported
 from gateway.config.series import check_series
 from gateway.config.settings import Settings, settings_of
 from gateway.config.snapshot import build_snapshot
@@ -64,4 +66,5 @@ def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
 
 def _contradictions(root: Node) -> tuple[Problem, ...]:
     by_names = (*check_references(root), *check_series(root), *check_policies(root))
-    return (*by_names, *check_capabilities(root), *check_dialects(root), *check_budgets(root))
+    by_dialect = (*check_dialects(root), *check_openrouter(root), *check_reported(root))
+    return (*by_names, *check_capabilities(root), *by_dialect, *check_budgets(root))

@@ -181,8 +181,8 @@ class Timeouts(Written):
 class Provider(Written):
     """One upstream endpoint."""
 
-    dialect: Literal["openai", "litellm"]
-    """The wire format it speaks: OpenAI's, or one of those that litellm translates."""
+    dialect: Literal["openai", "openrouter", "litellm"]
+    """The wire format it speaks: OpenAI's, OpenRouter's image API, or one of those that litellm translates."""
     base_url: BaseUrl | None = None
     """Where its API begins, such as https://api.openai.com/v1; with 'litellm' absent means the vendor's own address."""
     credential: Credential | None = None
@@ -200,10 +200,13 @@ class Provider(Written):
 
     @model_validator(mode="after")
     def _of_its_dialect(self) -> Self:
-        if self.dialect == "openai" and self.options:
-            raise mistake(
-                "has options, which are litellm's", "Leave them out; what the dialect 'openai' knows stands under wire."
-            )
+        if self.dialect != "litellm" and self.options:
+            fix = f"Leave them out; what the dialect '{self.dialect}' knows stands under wire."
+            raise mistake("has options, which are litellm's", fix)
+        of_openai = self.wire.model_fields_set - {"members", "headers"} or self.model_fields_set & {"organization", "project"}
+        if self.dialect == "openrouter" and of_openai:
+            what = "has an organization, a project or options of wire that are not OpenRouter's"
+            raise mistake(what, "Leave them out: of wire it takes members and headers; its cost comes in USD, unasked.")
         if self.dialect == "litellm" and self.model_fields_set & {"wire", "organization", "project"}:
             raise mistake(
                 "has wire, organization or project, which are OpenAI's", "Leave them out; litellm's stand under options."

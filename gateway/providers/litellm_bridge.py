@@ -7,7 +7,7 @@ telemetry, price map from the network and printed advice are off: one call is on
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -16,12 +16,10 @@ import msgspec
 
 from gateway.core.diagnosis import Stage
 from gateway.ports import UpstreamCall, UpstreamFailed, UpstreamResponse
+from gateway.providers.kept_answer import JSON, KeptAnswer, refusal, without_a_word
 
 # What an app may say that litellm has a word for; anything else it would pass on or drop as each vendor's code likes.
 _WORDS = frozenset({"prompt", "n", "size", "quality", "style", "user"})
-_PIECE_BYTES = 64 * 1024
-_MESSAGE_CHARS_MAX = 4_000
-_JSON = {"content-type": "application/json"}
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
@@ -42,7 +40,7 @@ class LitellmBridge:
         litellm = await self._module()
         wish = _wish(call)
         if unknown := sorted(wish.keys() - _WORDS - {"model"}):
-            return _refusal(400, f"Unknown parameter: '{unknown[0]}'. The provider of this model has no word for it.", unknown[0])
+            return without_a_word(unknown[0])
         options: dict[str, Any] = dict(call.provider.options)
         options |= {"api_key": call.provider.credential.reveal()} | ({"api_base": url} if (url := call.provider.base_url) else {})
         total_s = call.provider.timeouts.total_s
@@ -55,7 +53,7 @@ class LitellmBridge:
             raise UpstreamFailed(Stage.ANSWER, "the answer took too long") from error
         except Exception as error:
             return _of_error(litellm, error)
-        return Bridged(200, _JSON, await asyncio.to_thread(_encoded, answer))
+        return KeptAnswer(200, JSON, await asyncio.to_thread(_encoded, answer))
 
     async def _module(self) -> Any:
         try:
@@ -63,23 +61,6 @@ class LitellmBridge:
         except ImportError as error:
             self._loading = None
             raise UpstreamFailed(Stage.CONNECT, "litellm is not installed, and nothing else reaches this provider") from error
-
-
-class Bridged:
-    """``ports.UpstreamResponse`` for an answer that is in memory as a whole."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status, self.headers, self._body = status, headers, body
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """In pieces."""
-        view = memoryview(self._body)
-        for start in range(0, len(view), _PIECE_BYTES):
-            yield bytes(view[start : start + _PIECE_BYTES])
-
-    def release(self) -> None:
-        """Let go of it."""
-        self._body = b""
 
 
 class _Image(Protocol):
@@ -138,7 +119,7 @@ def _of_error(litellm: Any, error: Exception) -> UpstreamResponse:
     status = 0 if told is None else int(told.status_code)  # type: ignore[attr-defined]
     if told is None or not 400 <= status <= 599 or isinstance(error, litellm.exceptions.APIConnectionError):
         raise UpstreamFailed(Stage.BODY, "the answer is not what its API promises") from error
-    return _refusal(status, str(getattr(told, "message", "") or told), headers=_headers(chain))
+    return refusal(status, str(getattr(told, "message", "") or told), headers=_headers(chain))
 
 
 def _headers(chain: Sequence[BaseException]) -> Mapping[str, str]:
@@ -157,10 +138,3 @@ def _causes(error: BaseException) -> list[BaseException]:
         found.append(at)
         at = at.__cause__ or at.__context__
     return found
-
-
-def _refusal(status: int, text: str, param: str | None = None, headers: Mapping[str, str] | None = None) -> Bridged:
-    """OpenAI's shape of an error; what the provider said in its own is the message."""
-    error = {"message": text[:_MESSAGE_CHARS_MAX], "type": None, "param": param, "code": None}
-    kept = {name: value for name, value in (headers or {}).items() if name not in ("content-length", "content-encoding")}
-    return Bridged(status, {**kept, **_JSON}, msgspec.json.encode({"error": error}))

@@ -89,7 +89,7 @@ class OpenAISdk:
             members["extra_body"] = dict(wire.members)
         images = self._at(wire.path_of("", upstream_model)).images.with_streaming_response
         if request.operation is Operation.EDIT:
-            return images.edit(image=(_REFERENCE_NAME, _REFERENCE, "image/png"), **members)
+            return images.edit(image=(_REFERENCE_NAME, REFERENCE, "image/png"), **members)
         return images.generate(**members)
 
     def _responding(
@@ -180,4 +180,4 @@ def _png(edge_px: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
-_REFERENCE = _png(REFERENCE_EDGE_PX)
+REFERENCE = _png(REFERENCE_EDGE_PX)

@@ -1,0 +1,38 @@
+"""An answer that is in memory as a whole, and the refusal of a request before anything is sent."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import msgspec
+
+JSON = {"content-type": "application/json"}
+_PIECE_BYTES = 64 * 1024
+_MESSAGE_CHARS_MAX = 4_000
+
+
+class KeptAnswer:
+    """Implements ``ports.UpstreamResponse``."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status, self.headers, self._body = status, headers, body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """In pieces."""
+        view = memoryview(self._body)
+        for start in range(0, len(view), _PIECE_BYTES):
+            yield bytes(view[start : start + _PIECE_BYTES])
+
+    def release(self) -> None:
+        """Let go of it."""
+        self._body = b""
+
+
+def refusal(status: int, text: str, param: str | None = None, headers: Mapping[str, str] | None = None) -> KeptAnswer:
+    """OpenAI's shape of an error; what the provider said in its own is the message."""
+    error = {"message": text[:_MESSAGE_CHARS_MAX], "type": None, "param": param, "code": None}
+    kept = {name: value for name, value in (headers or {}).items() if name not in ("content-length", "content-encoding")}
+    return KeptAnswer(status, {**kept, **JSON}, msgspec.json.encode({"error": error}))
+
+
+def without_a_word(param: str) -> KeptAnswer:
+    """The refusal of a member that the provider does not have: it would be dropped in silence."""
+    return refusal(400, f"Unknown parameter: '{param}'. The provider of this model has no word for it.", param)
