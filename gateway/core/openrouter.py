@@ -5,9 +5,10 @@ Source: its OpenAPI description of ``POST /images`` as public copies have it, re
 """
 
 DIALECT = "openrouter"
-# Members of a request that pass by the same name with the same meaning; its images go as ``input_references``.
+# Members of a request that pass by the same name with the same meaning; its images go as ``input_references``. Not among them
+# is ``provider``, by which a caller could choose who makes the image and under which terms.
 WORDS = frozenset({
-    "aspect_ratio", "background", "model", "n", "output_compression", "output_format", "prompt", "provider", "quality",
+    "aspect_ratio", "background", "model", "n", "output_compression", "output_format", "prompt", "quality",
     "resolution", "seed", "session_id", "size", "stream", "trace", "user",
 })  # fmt: skip
 # Members of OpenAI's Images API for which it has no word: a route must say that it is without them.

@@ -9,13 +9,15 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.images import AUTO, ENDPOINTS, Operation
+from gateway.core.images import ENDPOINTS, Operation
+from gateway.core.member import AUTO
 from gateway.core.openrouter import WORDS
 from gateway.ports import Content, UpstreamCall
 from gateway.relay.form_content import FormContent, FormFile
 from gateway.relay.form_part import IMAGES
+from gateway.relay.scanned_spool import STRING_BYTES_KEPT
 from gateway.relay.spool import AsBase64, Part
-from gateway.relay.spooled_json import STRING_BYTES_KEPT, EditContent
+from gateway.relay.spooled_json import EditContent
 
 # What is so without a word: images come as base64 always, and a size that is left to the provider is one that is not sent
 # (whether it takes "auto" for a size is to be compared with the provider's documentation, 2026-11-24).

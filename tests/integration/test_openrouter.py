@@ -5,6 +5,7 @@ import copy
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests.integration.openrouter import KEY as PROVIDER_KEY
 from tests.integration.programs import House, start
 from tests.integration.test_edits import EDITS, form, picture, resident_mb
 from tests.integration.two_contracts import CONFIGURATION, GENERATIONS, KEY
+from tests.unit.core.samples import ROUTE
 
 SAMPLES = {
     it["id"]: it
@@ -254,7 +256,8 @@ async def test_a_walk_takes_the_way_of_requests(there: OpenRouter) -> None:
     settings = ProviderSettings("or", "openrouter", there.url, Secret(PROVIDER_KEY), None, None, Timeouts(2, 10))
     async with probe_of(settings) as probe:
         assert await probe.models() == {MODEL}
-        async with probe.images(MODEL, ImageRequest(Operation.EDIT, "seedream", 9, 1, "64x64", "auto", references=1)) as response:
+        route = replace(ROUTE, provider=settings, upstream_model=MODEL)
+        async with probe.images(route, ImageRequest(Operation.EDIT, "seedream", 9, 1, "64x64", "auto", references=1)) as response:
             assert response.headers["x-request-id"] == GENERATION
             assert json.loads(b"".join([data async for data in response.chunks()]))["data"]
         [reference] = references(there.asked[0])
@@ -262,5 +265,5 @@ async def test_a_walk_takes_the_way_of_requests(there: OpenRouter) -> None:
         assert reference.startswith(b"\x89PNG")
         there.fault = 402, {"error": {"code": 402, "message": "Insufficient credits"}}
         with pytest.raises(UpstreamRefused):
-            async with probe.images(MODEL, ImageRequest(Operation.GENERATION, "seedream", 9, 1, "auto", "auto")):
+            async with probe.images(route, ImageRequest(Operation.GENERATION, "seedream", 9, 1, "auto", "auto")):
                 pass

@@ -58,16 +58,23 @@ def links(*urls: str) -> list[dict[str, Any]]:
 
 async def test_a_generation_keeps_its_words() -> None:
     """Values as they came; what is null, or so without a word, is not sent."""
-    wish = {"model": "ours", "prompt": "é", "n": 2, "seed": None, "size": "auto", "provider": {"only": ["a"]}, "quality": "auto"}
+    wish = {"model": "ours", "prompt": "é", "n": 2, "seed": None, "size": "auto", "trace": {"a": ["b"]}, "quality": "auto"}
     body = RequestBody(json.dumps(wish | {"response_format": "b64_json"}).encode())
     wanted = await told(body.for_upstream("theirs", {"resolution": "2K"}), GENERATION)
-    kept = {"model": "theirs", "prompt": "é", "n": 2, "provider": {"only": ["a"]}, "quality": "auto"}
+    kept = {"model": "theirs", "prompt": "é", "n": 2, "trace": {"a": ["b"]}, "quality": "auto"}
     assert wanted == kept | {"resolution": "2K"}
 
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [*((name, "x") for name in sorted(LACKED)), ("response_format", "url"), ("input_references", []), ("images", []), ("foo", 0)],
+    [
+        *((name, "x") for name in sorted(LACKED)),
+        ("response_format", "url"),
+        ("input_references", []),
+        ("images", []),
+        ("foo", 0),
+        ("provider", {"only": ["a"]}),
+    ],
 )
 async def test_what_has_no_word_is_named(tmp_path: Path, member: str, value: object) -> None:
     """In whichever form it comes: never sent, never dropped."""
@@ -137,8 +144,8 @@ async def test_a_prompt_of_any_length_is_whole(tmp_path: Path) -> None:
 
 async def test_what_may_have_been_cut_is_not_sent(tmp_path: Path) -> None:
     """A value that is no string goes anew, and only its beginning may be known."""
-    wish = {"model": "ours", "images": [{"image_url": URL}], "prompt": "x", "provider": {"order": ["x" * 300_000]}}
-    with pytest.raises(NoWord, match="provider"):
+    wish = {"model": "ours", "images": [{"image_url": URL}], "prompt": "x", "trace": {"a": ["x" * 300_000]}}
+    with pytest.raises(NoWord, match="trace"):
         await told_json(wish, tmp_path)
 
 
