@@ -17,6 +17,7 @@ from gateway.config.schema_price import PriceList
 from gateway.config.schema_route import Route
 from gateway.config.schema_wire import Wire
 from gateway.config.written import Written
+from gateway.core.bridged import ANSWER_BYTES_MAX
 from gateway.core.wire import Auth
 
 
@@ -72,6 +73,8 @@ class Server(Written):
     """How many image requests this process takes at once; each needs about 30 kB. Beyond it: 503 with retry-after."""
     in_flight_bytes_max: Annotated[int, Field(ge=1024, le=1024**4)] = 4 * 1024**3
     """How many bytes the bodies of all requests at once may have, in memory and on disk. Beyond it: 503 with retry-after."""
+    bridged_answer_bytes_max: Annotated[int, Field(ge=1024 * 1024, le=1024**3)] = ANSWER_BYTES_MAX
+    """Largest answer of a provider behind litellm, in bytes; whole in memory, it counts five times for in_flight_bytes_max."""
     client_stall_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 60.0
     """How long a client may take nothing of its answer, in seconds, before it is cut off and counts as one that has left."""
     heartbeat_s: Annotated[Seconds, Field(gt=0, le=3600)] = 15.0

@@ -18,6 +18,7 @@ from gateway.config import (
 from gateway.config.capabilities import capabilities_of
 from gateway.config.handling import handling_of, policy_of
 from gateway.config.schema_wire import reported_currency
+from gateway.core.bridged import DIALECT, limits
 from gateway.core.budget import Budget
 from gateway.core.capability import Capabilities, narrowed
 from gateway.core.contract import (
@@ -75,7 +76,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
             price_list=price_lists[contracts[it.contract].price_list],
             state=it.state,
             operations=frozenset(it.operations),
-            capabilities=_capabilities(it, catalogue),
+            capabilities=_capabilities(it, catalogue, providers[it.provider].dialect),
             require_ready=it.require_ready,
             ready_days_max=it.ready_days_max,
             retirement=retirements.get(it.upstream_model),
@@ -252,8 +253,12 @@ def _model(name: str, written: schema_model.Model, routes: Mapping[str, Route]) 
     )
 
 
-def _capabilities(route: schema_route.Route, catalogue: Mapping[str, Capabilities]) -> Capabilities | None:
-    """The catalogue's, as far as the route does not narrow it; the route's own where the catalogue has none."""
+def _capabilities(route: schema_route.Route, catalogue: Mapping[str, Capabilities], dialect: str) -> Capabilities | None:
+    """The catalogue's, as far as the route does not narrow it; the route's own where the catalogue has none.
+
+    Behind litellm, never more than it passes on.
+    """
     known = catalogue.get(route.upstream_model)
     own = None if route.capabilities is None else capabilities_of(route.capabilities)
-    return own if known is None else known if own is None else narrowed(known, own)
+    found = own if known is None else known if own is None else narrowed(known, own)
+    return narrowed(found or Capabilities(), limits(route.upstream_model, route.operations)) if dialect == DIALECT else found
