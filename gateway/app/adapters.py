@@ -12,9 +12,11 @@ from typing import Any
 import structlog
 
 from gateway.app.clock import now
-from gateway.app.dialects import LITELLM, Bridge, DialectProbe, unlisted
+from gateway.app.dialect_probe import DialectProbe, unlisted
+from gateway.app.dialects import bridging
 from gateway.config import Loaded
 from gateway.config.settings import EvidenceSettings, Settings, SigningSettings, StateSettings
+from gateway.core.bridged import DIALECT
 from gateway.core.chain import ROOT
 from gateway.core.openrouter import DIALECT as OPENROUTER
 from gateway.core.snapshot import ProviderSettings, Snapshot
@@ -86,15 +88,16 @@ async def probe_of(settings: ProviderSettings) -> AsyncIterator[Probe]:
 
     The SDK takes half a second and 20 MB to import, and most gateways never walk: it is imported beside the event loop.
     """
-    if settings.dialect == LITELLM:
-        yield DialectProbe(settings, Bridge(), unlisted)
+    if settings.dialect == DIALECT:
+        async with bridging() as bridge:
+            yield DialectProbe(settings, bridge, unlisted)
         return
     module = await asyncio.to_thread(import_module, "gateway.providers.openai_sdk")
     if settings.dialect == OPENROUTER:
         # Its image models are listed beside its endpoint, in OpenAI's shape: GET images/models.
         beside = replace(settings, base_url=f"{settings.base_url.rstrip('/')}/{PATH}")
         async with OpenAIWire() as wire, module.OpenAISdk(beside) as sdk:
-            yield DialectProbe(settings, OpenRouterWire(wire), sdk.models, module.REFERENCE)
+            yield DialectProbe(settings, OpenRouterWire(wire), sdk.models)
         return
     async with module.OpenAISdk(settings) as probe:
         yield probe

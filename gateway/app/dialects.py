@@ -1,36 +1,45 @@
 """Who speaks each dialect. The bridge, and what fetches links, are imported where they are needed: most gateways never do."""
 
 import asyncio
-from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-import msgspec
-
-from gateway.core.diagnosis import Stage
-from gateway.core.images import ENDPOINTS, ImageRequest, Operation
-from gateway.core.member import AUTO
+from gateway.config import Loaded
+from gateway.core.bridged import ANSWER_BYTES_MAX, DIALECT
 from gateway.core.openrouter import DIALECT as OPENROUTER
-from gateway.core.readiness_live import PROMPT
-from gateway.core.snapshot import ProviderSettings, Route, Snapshot
-from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamRefused, UpstreamResponse
+from gateway.core.snapshot import Snapshot
+from gateway.ports import Provider, UpstreamCall, UpstreamResponse
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.providers.openrouter import OpenRouterWire
 
-OPENAI, LITELLM = "openai", "litellm"
+OPENAI = "openai"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialects:
+    """``providers`` are their speakers by name."""
+
+    providers: Mapping[str, Provider]
+    bridge: "Bridge"
+
+    def warm(self, snapshot: Snapshot) -> None:
+        """Begin to load what the snapshot needs, if it is not there yet: that takes seconds, and requests should not wait."""
+        if any(provider.dialect == DIALECT for provider in snapshot.providers.values()):
+            self.bridge.warm()
 
 
 @asynccontextmanager
-async def dialects(snapshot: Snapshot) -> AsyncIterator[Mapping[str, Provider]]:
-    """By name, until the block is left. What ``snapshot`` needs begins to load."""
-    bridge = Bridge()
-    async with OpenAIWire() as wire:
-        found = {OPENAI: _Fetching(wire), OPENROUTER: _Fetching(OpenRouterWire(wire)), LITELLM: _Fetching(bridge)}
-        await bridge.warm(snapshot)
+async def dialects(loaded: Loaded) -> AsyncIterator[Dialects]:
+    """All of them, until the block is left. What the configuration needs begins to load."""
+    async with OpenAIWire() as wire, bridging(loaded.settings.server.bridged_answer_bytes_max) as bridge:
+        found = {OPENAI: _Fetching(wire), OPENROUTER: _Fetching(OpenRouterWire(wire)), DIALECT: _Fetching(bridge)}
+        spoken = Dialects(found, bridge)
+        spoken.warm(loaded.snapshot)
         try:
-            yield found
+            yield spoken
         finally:
             for fetching in found.values():
                 await fetching.aclose()
@@ -60,71 +69,43 @@ class _Fetching:
 
 
 class Bridge:
-    """``ports.Provider`` for the dialect ``litellm``, as small as can be until the first call."""
+    """``ports.Provider`` for the dialect ``litellm``, as small as can be until it is needed."""
 
-    def __init__(self) -> None:
-        self._made: Any = None
+    def __init__(self, answer_bytes_max: int) -> None:
+        self._answer_bytes_max = answer_bytes_max
+        self._making: asyncio.Task[Any] | None = None
 
-    async def warm(self, snapshot: Snapshot) -> None:
-        """Begin to load what is behind it, where a provider needs it: that takes seconds, and requests should not wait."""
-        if any(provider.dialect == LITELLM for provider in snapshot.providers.values()):
-            (await self._bridge()).warm()
+    def warm(self) -> "asyncio.Task[Any]":
+        """Begin to load what is behind it, where nobody has; the task's result is that."""
+        if self._making is None:
+            self._making = asyncio.create_task(self._make(), name="bridge")
+        return self._making
 
     async def send(self, call: UpstreamCall) -> UpstreamResponse:
         """See ``ports.Provider``."""
-        response: UpstreamResponse = await (await self._bridge()).send(call)
+        bridge = await asyncio.shield(self.warm())
+        response: UpstreamResponse = await bridge.send(call)
         return response
 
-    async def _bridge(self) -> Any:
-        if self._made is None:
-            module = await asyncio.to_thread(import_module, "gateway.providers.litellm_bridge")
-            self._made = self._made or module.LitellmBridge()
-        return self._made
+    async def aclose(self) -> None:
+        """End what is under way."""
+        if self._making is not None:
+            await asyncio.wait({self._making})
+            if not self._making.cancelled() and self._making.exception() is None:
+                self._making.result().close()
+
+    async def _make(self) -> Any:
+        module = await asyncio.to_thread(import_module, "gateway.providers.litellm_bridge")
+        bridge = module.LitellmBridge(self._answer_bytes_max)
+        bridge.warm()
+        return bridge
 
 
-class DialectProbe:
-    """Implements ``ports.Probe`` for a dialect that OpenAI's SDK does not speak: walks take the way that requests take.
-
-    ``models`` asks the provider which it has; ``reference`` is the PNG that edits are tried with.
-    """
-
-    def __init__(
-        self,
-        settings: ProviderSettings,
-        provider: Provider,
-        models: Callable[[], Awaitable[frozenset[str]]],
-        reference: bytes = b"",
-    ) -> None:
-        self._settings, self._provider, self._models, self._reference = settings, provider, models, reference
-
-    async def models(self) -> frozenset[str]:
-        """See ``ports.Probe``."""
-        return await self._models()
-
-    @asynccontextmanager
-    async def images(self, route: Route, request: ImageRequest) -> AsyncIterator[UpstreamResponse]:
-        """See ``ports.Probe``."""
-        words = {
-            "model": route.upstream_model,
-            "prompt": PROMPT,
-            "n": request.n,
-            "size": request.size,
-            "quality": request.quality,
-        }
-        body: dict[str, Any] = dict(self._settings.wire.members)
-        body |= {name: value for name, value in words.items() if value != AUTO}
-        if request.operation is Operation.EDIT:
-            body["images"] = [{"image_url": f"data:image/png;base64,{b64encode(self._reference).decode()}"}]
-        call = UpstreamCall(self._settings, ENDPOINTS[request.operation], "walk", msgspec.json.encode(body))
-        response = await self._provider.send(call)
-        try:
-            if response.status != 200:
-                raise UpstreamRefused(response)
-            yield response
-        finally:
-            response.release()
-
-
-async def unlisted() -> frozenset[str]:
-    """The models of a provider behind litellm."""
-    raise UpstreamFailed(Stage.CONNECT, "litellm cannot ask this provider for its models")
+@asynccontextmanager
+async def bridging(answer_bytes_max: int = ANSWER_BYTES_MAX) -> AsyncIterator[Bridge]:
+    """The bridge, until the block is left."""
+    bridge = Bridge(answer_bytes_max)
+    try:
+        yield bridge
+    finally:
+        await bridge.aclose()

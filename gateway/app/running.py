@@ -25,6 +25,7 @@ from gateway.config.reload import ITSELF, Reloader
 from gateway.config.settings import Settings
 from gateway.config.watch import Watch
 from gateway.core.decision import decision_of
+from gateway.core.snapshot import Snapshot
 from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission
 from gateway.engine.app_limits import AppLimiter
@@ -33,6 +34,7 @@ from gateway.engine.dispatch import Dispatcher
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.readiness import Readiness, Walker
 from gateway.engine.receipts import Receipts
+from gateway.engine.room import BridgedRoom, Room
 from gateway.engine.spooling import drain
 from gateway.engine.sweeper import sweep
 from gateway.engine.trail import Keep
@@ -74,7 +76,7 @@ async def running(
         ledger = ledger_of(settings)
         orphans = ledger.open()
         stack.callback(ledger.close)
-        spoken = await stack.enter_async_context(dialects(loaded.snapshot))
+        spoken = await stack.enter_async_context(dialects(loaded))
         admission = Admission(settings.server.in_flight_requests_max, settings.server.in_flight_bytes_max)
         metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, loaded.snapshot.revision)
         metrics.watch_ledger(lambda: ledger.failing)
@@ -89,7 +91,14 @@ async def running(
         metrics.watch_owed(lambda: accounting.owed)
         budgets = await stack.enter_async_context(budget_keeper(loaded, state, metrics))
         dispatcher = _dispatcher(
-            settings, spoken, accounting, routes=routes, evidence=evidence, decisions=decisions, budgets=budgets
+            settings,
+            spoken.providers,
+            accounting,
+            routes=routes,
+            evidence=evidence,
+            decisions=decisions,
+            budgets=budgets,
+            room=BridgedRoom(admission, settings.server.bridged_answer_bytes_max),
         )
         limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
         once, pick_up = await stack.enter_async_context(protection(loaded, state, metrics))
@@ -106,7 +115,7 @@ async def running(
             keys=published_keys(settings.signing),
             routers=[requests_router(current, pick_up)],
         )
-        operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics)
+        operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics, warm=spoken.warm)
         admin = admin_plane(metrics, operations, shelf, routes.observed.readings, adjusting_of(loaded, ledger))
         addresses = await _listening(stack, settings, data, admin)
         for warning in (*loaded.warnings, *loaded.lapsed):
@@ -136,6 +145,7 @@ def _dispatcher(
     evidence: EvidenceKeeping,
     decisions: DecisionLog,
     budgets: BudgetKeeper,
+    room: Room,
 ) -> Dispatcher:
     return Dispatcher(
         spoken,
@@ -148,6 +158,7 @@ def _dispatcher(
         trails=evidence.begin,
         receipts=Receipts(signer_of(settings.signing), now),
         budgets=budgets,
+        room=room,
     )
 
 
@@ -159,9 +170,11 @@ def _operations(
     *,
     accounting: Accounting,
     metrics: Metrics,
+    warm: Callable[[Snapshot], None],
 ) -> Operations:
     def applied(old: Loaded, new: Loaded) -> None:
         routes.follow(old, new)
+        warm(new.snapshot)
         metrics.expect(new.snapshot.routes.values())
 
     history = loaded.settings.history

@@ -1,5 +1,7 @@
 """Room: how many requests, and how many bytes of their bodies, this process takes at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -17,9 +19,24 @@ class Admission:
     def enter(self) -> "Lease":
         """Take one request in; raises ``Refusal`` (503, owner ``gateway``) where there is no room."""
         if self.requests >= self.requests_max:
-            raise _busy("requests_in_flight", f"{self.requests_max} requests are in flight here")
+            raise busy("requests_in_flight", f"{self.requests_max} requests are in flight here")
         self.requests += 1
         return Lease(self)
+
+    @contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """So many bytes more until the block is left; entering raises ``Refusal`` (503, owner ``gateway``) without room."""
+        self.take(size)
+        try:
+            yield
+        finally:
+            self.bytes -= size
+
+    def take(self, size: int) -> None:
+        """Count so many bytes more; raises ``Refusal`` where there is no room."""
+        if self.bytes + size > self.bytes_max:
+            raise busy("bytes_in_flight", f"the bodies in flight here fill {self.bytes_max} bytes")
+        self.bytes += size
 
 
 class Lease:
@@ -35,9 +52,7 @@ class Lease:
         more = size - self._bytes
         if more <= 0:
             return
-        if self._admission.bytes + more > self._admission.bytes_max:
-            raise _busy("bytes_in_flight", f"the bodies in flight here fill {self._admission.bytes_max} bytes")
-        self._admission.bytes += more
+        self._admission.take(more)
         self._bytes = size
 
     def __enter__(self) -> Self:
@@ -48,7 +63,8 @@ class Lease:
         self._admission.bytes -= self._bytes
 
 
-def _busy(code: str, what: str) -> Refusal:
+def busy(code: str, what: str) -> Refusal:
+    """The gateway has no room for a request."""
     return Refusal(
         status=503,
         type="server_error",

@@ -25,6 +25,7 @@ from gateway.engine.outlet import Outlet, printable
 from gateway.engine.receipts import NO_RECEIPTS, Receipts
 from gateway.engine.relaying import relay
 from gateway.engine.retry_budget import RetryBudget
+from gateway.engine.room import Room, no_room_needed
 from gateway.engine.trail import Trace, Trail
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamResponse
 
@@ -48,10 +49,11 @@ class Dispatcher:
         trails: Callable[[Call, Conditions, Plan | Refusal], Trail] = untraced,
         receipts: Receipts = NO_RECEIPTS,
         budgets: BudgetKeeper,
+        room: Room = no_room_needed,
     ) -> None:
         self._providers, self._accounting, self._conditions = providers, accounting, conditions
         self._heartbeat_s, self._decided, self._trails, self._receipts = heartbeat_s, decided, trails, receipts
-        self._retries, self._budgets = RetryBudget(), budgets
+        self._retries, self._budgets, self._room = RetryBudget(), budgets, room
 
     async def serve(self, call: Call, client: Client, progress: Progress) -> Failure | None:
         """Answer the client and return ``None``, or return why not.
@@ -118,7 +120,7 @@ class Dispatcher:
         route, progress, began_s = candidate.route, job.progress, job.elapsed_s
         trace = job.trail.begin(candidate, began_s)
         progress.cost = progress.diagnosis = None
-        with self._conditions.attempt(route) as ending:
+        with self._conditions.attempt(route) as ending, self._room(job.call, route):
             async with await self._budgets.hold(job.call, candidate) as holding:
                 progress.budget = holding.warning
                 shortage = await self._conditions.shortage(candidate)

@@ -6,7 +6,6 @@ import msgspec
 
 JSON = {"content-type": "application/json"}
 _PIECE_BYTES = 64 * 1024
-_MESSAGE_CHARS_MAX = 4_000
 
 
 class KeptAnswer:
@@ -26,13 +25,12 @@ class KeptAnswer:
         self._body = b""
 
 
-def refusal(status: int, text: str, param: str | None = None, headers: Mapping[str, str] | None = None) -> KeptAnswer:
-    """OpenAI's shape of an error; what the provider said in its own is the message."""
-    error = {"message": text[:_MESSAGE_CHARS_MAX], "type": None, "param": param, "code": None}
-    kept = {name: value for name, value in (headers or {}).items() if name not in ("content-length", "content-encoding")}
-    return KeptAnswer(status, {**kept, **JSON}, msgspec.json.encode({"error": error}))
+def refusal(text: str, param: str | None) -> KeptAnswer:
+    """OpenAI's shape of an error; nothing was sent."""
+    error = {"message": text, "type": "invalid_request_error", "param": param, "code": "unknown_parameter"}
+    return KeptAnswer(400, JSON, msgspec.json.encode({"error": error}))
 
 
 def without_a_word(param: str) -> KeptAnswer:
     """The refusal of a member that the provider does not have: it would be dropped in silence."""
-    return refusal(400, f"Unknown parameter: '{param}'. The provider of this model has no word for it.", param)
+    return refusal(f"Unknown parameter: '{param}'. The provider of this model has no word for it.", param)

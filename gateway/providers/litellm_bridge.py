@@ -1,61 +1,75 @@
 """Providers that do not speak OpenAI's wire format, through litellm, in this process.
 
 It is imported in a thread, when it is needed: that takes about four seconds of CPU and 100 MB. Its own retries, callbacks,
-telemetry, price map from the network and printed advice are off: one call is one attempt, and only the gateway books.
+telemetry, price map from the network and printed advice are off: one call is one attempt, and only the gateway books. Each call
+runs in a thread of its own, so that neither its waits nor its encoding touch the event loop or anybody else's threads.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import ssl
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import httpx  # noqa: TID251 -- the causes of litellm's errors are of its types
 import msgspec
 
+from gateway.core.bridged import ANSWER_BYTES_MAX, CALLS_MAX, answer_bytes_of
 from gateway.core.diagnosis import Stage
 from gateway.ports import UpstreamCall, UpstreamFailed, UpstreamResponse
-from gateway.providers.kept_answer import JSON, KeptAnswer, refusal, without_a_word
+from gateway.providers.kept_answer import JSON, KeptAnswer, refusal
+from gateway.providers.litellm_answer import encoded, pictured
+from gateway.providers.litellm_transport import AnswerUnusable, BoundedTransport
+from gateway.providers.litellm_wish import Wish, WishRefused, wish_of
 
-# What an app may say that litellm has a word for; anything else it would pass on or drop as each vendor's code likes.
-_WORDS = frozenset({"prompt", "n", "size", "quality", "style", "user"})
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
+# A success that holds no image: whoever reads it finds the reason, and does not take it for a refusal that cost nothing.
+_NO_IMAGE = 500
+_AGENT = {"user-agent": "image-gateway"}
 
 
 class LitellmBridge:
-    """``ports.Provider`` for the dialect ``litellm``: generations, whole answers, no streams."""
+    """``ports.Provider`` for the dialect ``litellm``: generations and edits, whole answers, no streams."""
 
-    def __init__(self) -> None:
-        self._loading: asyncio.Task[Any] | None = None
+    def __init__(self, answer_bytes_max: int = ANSWER_BYTES_MAX) -> None:
+        self._answer_bytes_max = answer_bytes_max
+        self._loading: asyncio.Task[tuple[Any, ssl.SSLContext]] | None = None
+        self._threads = ThreadPoolExecutor(CALLS_MAX, "litellm")
 
-    def warm(self) -> "asyncio.Task[Any]":
+    def warm(self) -> "asyncio.Task[tuple[Any, ssl.SSLContext]]":
         """Begin to import, beside the event loop; the first request waits for what is left of it."""
         if self._loading is None:
             self._loading = asyncio.create_task(asyncio.to_thread(_loaded), name="litellm")
         return self._loading
 
+    def close(self) -> None:
+        """Take no more calls; those under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     async def send(self, call: UpstreamCall) -> UpstreamResponse:
         """One call, never repeated; see ``ports.Provider``."""
-        litellm = await self._module()
-        wish = _wish(call)
-        if unknown := sorted(wish.keys() - _WORDS - {"model"}):
-            return without_a_word(unknown[0])
-        options: dict[str, Any] = dict(call.provider.options)
-        options |= {"api_key": call.provider.credential.reveal()} | ({"api_base": url} if (url := call.provider.base_url) else {})
-        total_s = call.provider.timeouts.total_s
+        calls, tls = await self._loaded()
         try:
-            async with asyncio.timeout(total_s):
-                answer = await litellm.aimage_generation(
-                    **wish, **options, timeout=total_s, num_retries=0, max_retries=0, drop_params=False
-                )
+            wish = await wish_of(call)
+        except WishRefused as refused:
+            return refusal(str(refused), refused.param)
+        waits = call.provider.timeouts
+        bytes_max = answer_bytes_of(wish.model, self._answer_bytes_max)
+        transport = BoundedTransport(tls, connect_s=waits.connect_s, total_s=waits.total_s, answer_bytes_max=bytes_max)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(waits.total_s):
+                return await loop.run_in_executor(self._threads, _called, calls, call, wish, transport)
         except TimeoutError as error:
             raise UpstreamFailed(Stage.ANSWER, "the answer took too long") from error
-        except Exception as error:
-            return _of_error(litellm, error)
-        return KeptAnswer(200, JSON, await asyncio.to_thread(_encoded, answer))
+        finally:
+            transport.end()
 
-    async def _module(self) -> Any:
+    async def _loaded(self) -> tuple[Any, ssl.SSLContext]:
         try:
             return await asyncio.shield(self.warm())
         except ImportError as error:
@@ -63,14 +77,9 @@ class LitellmBridge:
             raise UpstreamFailed(Stage.CONNECT, "litellm is not installed, and nothing else reaches this provider") from error
 
 
-class _Image(Protocol):
-    b64_json: str | None
-    url: str | None
-    revised_prompt: str | None
-
-
-def _loaded() -> Any:
-    """litellm, quiet. Its prices would come from the network at import."""
+@cache
+def _loaded() -> tuple[Any, ssl.SSLContext]:
+    """litellm, quiet, as the module with the calls. Its prices would come from the network at import."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LITELLM_LOG", "CRITICAL")
     litellm: Any = import_module("litellm")
@@ -79,55 +88,57 @@ def _loaded() -> Any:
     litellm.callbacks, litellm.success_callback, litellm.failure_callback = [], [], []
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).disabled = True
-    return litellm
+    # Its types are built when they are first used, with a warning that tells nobody anything; now costs no request anything.
+    warnings.filterwarnings("ignore", "Item .* on TypedDict class", UserWarning)
+    calls: Any = import_module("gateway.providers.litellm_call")
+    calls.build()
+    return calls, ssl.create_default_context()
 
 
-def _wish(call: UpstreamCall) -> dict[str, Any]:
-    if not isinstance(call.body, bytes):
-        raise UpstreamFailed(Stage.CONNECT, "files cannot be sent through litellm")
-    wish = msgspec.json.decode(call.body)
-    return {name: value for name, value in wish.items() if value is not None}
+def _called(calls: Any, call: UpstreamCall, wish: Wish, transport: BoundedTransport) -> KeptAnswer:
+    """In a thread: the call and its answer, or what the provider said instead; raises ``UpstreamFailed``."""
+    with httpx.Client(transport=transport, trust_env=False, follow_redirects=False, headers=_AGENT) as client:
+        try:
+            answer = calls.made(call.provider, wish, client, transport)
+        except Exception as error:
+            return _of_error(error, transport.last)
+    if not pictured(answer):
+        return _as_said(transport.last)
+    transport.last = None
+    return KeptAnswer(200, JSON, encoded(answer))
 
 
-def _encoded(answer: Any) -> bytes:
-    """OpenAI's shape: base64 without a data URL's head, and tokens where any were reported."""
-    body: dict[str, Any] = {"created": int(answer.created), "data": [_item(it) for it in answer.data or ()]}
-    usage = getattr(answer, "usage", None)
-    if usage is not None and usage.total_tokens:
-        body["usage"] = usage.model_dump()
-    return msgspec.json.encode(body)
-
-
-def _item(image: _Image) -> dict[str, str]:
-    item = {} if not image.revised_prompt else {"revised_prompt": image.revised_prompt}
-    if image.b64_json:
-        head, comma, data = image.b64_json.partition(",")
-        return item | {"b64_json": data if comma and head.startswith("data:") else image.b64_json}
-    return item | ({"url": image.url} if image.url else {})
-
-
-def _of_error(litellm: Any, error: Exception) -> UpstreamResponse:
-    """The provider's own status, headers and words, from whatever litellm has wrapped them into; raises ``UpstreamFailed``."""
-    chain = list(_causes(error))
+def _of_error(error: Exception, last: httpx.Response | None) -> KeptAnswer:
+    """The provider's own status, headers and body, whatever litellm has made of them; raises ``UpstreamFailed``."""
+    chain = _causes(error)
+    if unusable := next((it for it in chain if isinstance(it, AnswerUnusable)), None):
+        raise UpstreamFailed(Stage.BODY, str(unusable)) from error
+    if refused := next((it for it in chain if isinstance(it, WishRefused)), None):
+        return refusal(str(refused), refused.param)
     if any(isinstance(it, _NOT_CONNECTED) for it in chain):
         raise UpstreamFailed(Stage.CONNECT, "no connection could be made") from error
-    if isinstance(error, litellm.exceptions.Timeout) or any(isinstance(it, httpx.TimeoutException) for it in chain):
+    if any(isinstance(it, httpx.TimeoutException) for it in chain):
         raise UpstreamFailed(Stage.ANSWER, "the answer took too long") from error
     if any(isinstance(it, httpx.TransportError) for it in chain):
         raise UpstreamFailed(Stage.ANSWER, "the connection was lost") from error
-    told = next((it for it in reversed(chain) if isinstance(getattr(it, "status_code", None), int)), None)
-    status = 0 if told is None else int(told.status_code)  # type: ignore[attr-defined]
-    if told is None or not 400 <= status <= 599 or isinstance(error, litellm.exceptions.APIConnectionError):
-        raise UpstreamFailed(Stage.BODY, "the answer is not what its API promises") from error
-    return refusal(status, str(getattr(told, "message", "") or told), headers=_headers(chain))
+    if last is not None:
+        return _as_said(last)
+    raise UpstreamFailed(Stage.CONNECT, "litellm could not turn the request into the provider's") from error
 
 
-def _headers(chain: Sequence[BaseException]) -> Mapping[str, str]:
-    """The provider's own, by lower-case name, from whichever of the errors has kept them."""
-    for holder in (it for error in chain for it in (error, getattr(error, "response", None))):
-        if found := getattr(holder, "headers", None):
-            return {str(name).lower(): str(value) for name, value in dict(found).items()}
-    return {}
+def _as_said(last: httpx.Response | None) -> KeptAnswer:
+    """An answer without an image, as it came; raises ``UpstreamFailed`` where it is not even a refusal."""
+    if last is None or 300 <= last.status_code < 400 or (last.status_code < 300 and not _is_object(last.content)):
+        raise UpstreamFailed(Stage.BODY, "the answer is not what its API promises")
+    status = last.status_code if last.status_code >= 400 else _NO_IMAGE
+    return KeptAnswer(status, {name.lower(): value for name, value in last.headers.items()}, last.content)
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(body), dict)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
 
 
 def _causes(error: BaseException) -> list[BaseException]:

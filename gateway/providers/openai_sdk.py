@@ -4,8 +4,6 @@ Not on the way of requests, where it costs several times as much. Importing it t
 """
 
 import ssl
-import struct
-import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import TracebackType
@@ -23,9 +21,9 @@ from gateway.core.snapshot import ProviderSettings, Route
 from gateway.core.text_model import TextModel
 from gateway.core.wire import Auth
 from gateway.ports import UpstreamFailed, UpstreamRefused, UpstreamResponse
+from gateway.providers.reference import REFERENCE_PNG
 
 MODELS_S_MAX = 10.0
-REFERENCE_EDGE_PX = 256
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
 _REFERENCE_NAME = "reference.png"
 
@@ -89,7 +87,7 @@ class OpenAISdk:
             members["extra_body"] = dict(wire.members)
         images = self._at(wire.path_of("", upstream_model)).images.with_streaming_response
         if request.operation is Operation.EDIT:
-            return images.edit(image=(_REFERENCE_NAME, REFERENCE, "image/png"), **members)
+            return images.edit(image=(_REFERENCE_NAME, REFERENCE_PNG, "image/png"), **members)
         return images.generate(**members)
 
     def _responding(
@@ -169,15 +167,3 @@ def _failed(error: Exception) -> UpstreamFailed:
             return UpstreamFailed(Stage.CONNECT, "no connection could be made")
         return UpstreamFailed(Stage.ANSWER, "no answer came, or it took too long")
     return UpstreamFailed(Stage.BODY, "the answer is not what the API promises")
-
-
-def _png(edge_px: int) -> bytes:
-    """A grey square."""
-    header = struct.pack(">IIBBBBB", edge_px, edge_px, 8, 2, 0, 0, 0)
-    rows = (b"\x00" + b"\x80\x80\x80" * edge_px) * edge_px
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    packed = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
-
-
-REFERENCE = _png(REFERENCE_EDGE_PX)

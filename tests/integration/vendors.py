@@ -15,15 +15,23 @@ from tests.integration.test_edits import picture
 PNG = picture(64)
 B64 = base64.b64encode(PNG).decode()
 Answer = Callable[[web.Request, dict[str, Any]], web.Response]
+Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
 class Vendors:
-    """``asked`` are the requests that came: path, the key that was sent, and what was wanted. ``fault`` answers instead."""
+    """``asked`` are the requests that came: path, the key that was sent, and what was wanted, files as their bytes.
+
+    ``fault`` answers instead of the vendor, ``poll_fault`` instead of a question for a result; ``polls`` are how many of these
+    came, with the keys they bore, and ``pending`` how many find the result not ready yet.
+    """
 
     url: str = ""
     asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    fault: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+    fault: Fault | None = None
+    poll_fault: Fault | None = None
+    polls: list[str] = field(default_factory=list)
+    pending: int = 1
 
 
 def _fal(request: web.Request, wanted: dict[str, Any]) -> web.Response:
@@ -38,9 +46,26 @@ def _stability(request: web.Request, wanted: dict[str, Any]) -> web.Response:
 
 
 def _gemini(request: web.Request, wanted: dict[str, Any]) -> web.Response:
-    """Google's Imagen: predictions."""
-    count = wanted["parameters"].get("sampleCount", 1)
-    return web.json_response({"predictions": [{"bytesBase64Encoded": B64, "mimeType": "image/png"}] * count})
+    """Google: Imagen's predictions, Gemini's candidates with the tokens that they took."""
+    if request.path.endswith(":predict"):
+        count = wanted["parameters"].get("sampleCount", 1)
+        return web.json_response({"predictions": [{"bytesBase64Encoded": B64, "mimeType": "image/png"}] * count})
+    count = wanted["generationConfig"].get("candidateCount", 1)
+    content = {"parts": [{"text": "Here it is"}, {"inlineData": {"mimeType": "image/png", "data": B64}}]}
+    usage = {"promptTokenCount": 10, "candidatesTokenCount": 1290, "totalTokenCount": 1300}
+    return web.json_response({"candidates": [{"content": content, "finishReason": "STOP"}] * count, "usageMetadata": usage})
+
+
+def _bedrock(request: web.Request, wanted: dict[str, Any]) -> web.Response:
+    """Amazon: Nova Canvas makes several, Stability's models one."""
+    if "taskType" in wanted:
+        return web.json_response({"images": [B64] * wanted["imageGenerationConfig"].get("numberOfImages", 1)})
+    return web.json_response({"images": [B64], "finish_reasons": [None], "seeds": [1]})
+
+
+def _bfl(request: web.Request, wanted: dict[str, Any]) -> web.Response:
+    """Black Forest Labs: a task, and where to ask for it."""
+    return web.json_response({"id": "one", "polling_url": f"http://{request.host}/bfl/v1/get_result?id=one"})
 
 
 # By the beginning of the path that a base URL has: who answers, and the header that bears the key.
@@ -48,6 +73,8 @@ _VENDORS: dict[str, tuple[Answer, str]] = {
     "fal": (_fal, "authorization"),
     "stability": (_stability, "authorization"),
     "gemini": (_gemini, "x-goog-api-key"),
+    "bedrock": (_bedrock, "authorization"),
+    "bfl": (_bfl, "x-key"),
 }
 
 
@@ -62,11 +89,21 @@ async def vendors() -> AsyncIterator[Vendors]:
         found.asked.append((request.path, request.headers.get(header, ""), wanted))
         return await found.fault(request) if found.fault is not None else made(request, wanted)
 
+    async def result(request: web.Request) -> web.StreamResponse:
+        found.polls.append(request.headers.get("x-key", ""))
+        if found.poll_fault is not None:
+            return await found.poll_fault(request)
+        if len(found.polls) <= found.pending:
+            return web.json_response({"id": "one", "status": "Pending", "result": None})
+        sample = f"http://{request.host}/pictures/one.png"
+        return web.json_response({"id": "one", "status": "Ready", "result": {"sample": sample}})
+
     async def show(request: web.Request) -> web.Response:
         return web.Response(body=PNG, content_type="image/png")
 
-    app = web.Application()
+    app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_get("/pictures/one.png", show)
+    app.router.add_get("/bfl/v1/get_result", result)
     app.router.add_post("/{vendor}/{rest:.*}", answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
@@ -80,21 +117,26 @@ async def vendors() -> AsyncIterator[Vendors]:
 
 async def _wanted(request: web.Request) -> dict[str, Any]:
     if request.content_type == "multipart/form-data":
-        form = await request.post()
-        for part in form.values():
-            if isinstance(part, web.FileField):
-                part.file.close()
-        return {name: part for name, part in form.items() if isinstance(part, str)}
+        return {name: _part(part) for name, part in (await request.post()).items()}
     found: dict[str, Any] = json.loads(await request.read())
     return found
 
 
-def says(status: int, body: object, **headers: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _part(part: str | bytearray | bytes | web.FileField) -> str | bytes:
+    if not isinstance(part, web.FileField):
+        return part if isinstance(part, str) else bytes(part)
+    with part.file:
+        return part.file.read()
+
+
+def says(status: int, body: object, kind: str = "application/json", **headers: str) -> Fault:
     """A fault: this answer."""
 
     async def fault(request: web.Request) -> web.StreamResponse:
+        if isinstance(body, bytes):
+            return web.Response(status=status, body=body, content_type=kind, headers=headers)
         text = body if isinstance(body, str) else json.dumps(body)
-        return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+        return web.Response(status=status, text=text, content_type=kind, headers=headers)
 
     return fault
 
@@ -110,3 +152,15 @@ async def cuts(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
+
+
+def writes(raw: bytes) -> Fault:
+    """A fault: these very bytes, whatever HTTP says of them."""
+
+    async def fault(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(raw)
+        request.transport.close()
+        return web.Response()
+
+    return fault

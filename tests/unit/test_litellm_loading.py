@@ -5,6 +5,7 @@ import sys
 
 _LOADING = """
 import asyncio
+import sys
 from gateway.providers.litellm_bridge import LitellmBridge
 
 async def main():
@@ -12,7 +13,8 @@ async def main():
     while not loading.done():
         await asyncio.sleep(0.001)
         ticks += 1
-    litellm = loading.result()
+    loading.result()
+    litellm = sys.modules["litellm"]
     print(ticks, litellm.telemetry, litellm.drop_params, litellm.callbacks, litellm.num_retries)
 
 asyncio.run(main())

@@ -1,0 +1,48 @@
+"""Room for calls behind litellm: what they may come to is held before they begin, and given back whatever becomes of them."""
+
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gateway.core.bridged import CALLS_MAX, COPIES
+from gateway.core.diagnosis import Outcome, Owner, Refusal
+from gateway.engine.admission import Admission
+from gateway.engine.room import BridgedRoom
+from tests.unit.core.samples import PROVIDER, ROUTE
+
+BRIDGED = replace(ROUTE, provider=replace(PROVIDER, dialect="litellm"), upstream_model="stability/stable-image-core")
+ANSWER = 1000
+
+
+def call(body: Any) -> Any:
+    """As far as room is concerned."""
+    return SimpleNamespace(body=SimpleNamespace(for_upstream=lambda model: body))
+
+
+def test_a_bridged_call_holds_its_request_and_its_answer_as_often_as_they_stand_in_memory() -> None:
+    """Also where it fails; a call that is relayed holds nothing."""
+    admission = Admission(10, 100_000)
+    room = BridgedRoom(admission, ANSWER)
+    with suppress(RuntimeError), room(call(SimpleNamespace(length=500)), BRIDGED):
+        assert admission.bytes == COPIES * (500 + ANSWER)
+        raise RuntimeError
+    with room(call(b"x" * 10), ROUTE):
+        assert admission.bytes == 0
+
+
+@pytest.mark.parametrize(("bytes_max", "fit"), [(10**9, CALLS_MAX), (3 * COPIES * ANSWER, 3)])
+def test_what_has_no_room_is_the_gateway_s_own_refusal(bytes_max: int, fit: int) -> None:
+    """Of calls as of bytes; what ends makes room."""
+    room = BridgedRoom(Admission(10_000, bytes_max), ANSWER)
+    with ExitStack() as held:
+        for _ in range(fit):
+            held.enter_context(room(call(b""), BRIDGED))
+        with pytest.raises(Refusal) as refused, room(call(b""), BRIDGED):
+            pass
+        assert (refused.value.status, refused.value.diagnosis.owner) == (503, Owner.GATEWAY)
+        assert refused.value.diagnosis.outcome is Outcome.NOT_SENT
+    with room(call(b""), BRIDGED):
+        pass
