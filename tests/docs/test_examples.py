@@ -22,6 +22,8 @@ KEYS = dict.fromkeys(
         "FAL_AI_API_KEY",
         "STABILITY_API_KEY",
         "GEMINI_API_KEY",
+        "BFL_API_KEY",
+        "AWS_BEARER_TOKEN_BEDROCK",
     ),
     "sk-fake-not-a-secret",
 )
