@@ -5,17 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.app.clock import now
-from gateway.config import Loaded, load
+from gateway.config import Loaded, Tokens, load
 from gateway.config.schema import Admin
 from gateway.config.tree import read_tree
 
 DEFAULT_CONFIG = Path("config/gateway.yaml")
 
 
-def load_config(path: Path | None, environment: Mapping[str, str] | None = None) -> Loaded:
-    """The configuration at ``path``, else at ``GATEWAY_CONFIG``, else the default; raises ``ConfigInvalid``."""
+def load_config(path: Path | None, environment: Mapping[str, str] | None = None, *, tokens: Tokens | None = None) -> Loaded:
+    """The configuration at ``path``, else at ``GATEWAY_CONFIG``, else the default; raises ``ConfigInvalid``.
+
+    Only with ``tokens`` are commands run that print providers' keys.
+    """
     found = os.environ if environment is None else environment
-    return load(_config_path(path, found), found, now().date())
+    return load(_config_path(path, found), found, now().date(), tokens)
 
 
 def admin_address(path: Path | None) -> tuple[str, int]:

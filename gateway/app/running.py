@@ -18,7 +18,7 @@ from gateway.app.protection import protection
 from gateway.app.reading import published_keys
 from gateway.app.rolling import rolling
 from gateway.app.supervision import Supervision, supervise
-from gateway.config import Loaded
+from gateway.config import Loaded, Tokens
 from gateway.config.current import Current
 from gateway.config.history import History
 from gateway.config.reload import ITSELF, Reloader
@@ -63,16 +63,23 @@ class Addresses:
 
 @asynccontextmanager
 async def running(
-    loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded], reload_requested: asyncio.Event | None = None
+    loaded: Loaded,
+    request_log: RequestLog,
+    load: Callable[[], Loaded],
+    reload_requested: asyncio.Event | None = None,
+    tokens: Tokens | None = None,
 ) -> AsyncIterator[Addresses]:
     """Serve both planes until the block is left; then no new connection is taken and the requests in flight finish.
 
-    ``load`` reads the configuration anew whenever its files change or ``reload_requested`` is set. Raises before a port
-    answers: ``LedgerUnavailable``, ``HistoryUnusable``, ``AuditUnavailable``, ``OverridesUnavailable``, ``PortUnavailable``.
+    ``load`` reads the configuration anew whenever its files change or ``reload_requested`` is set, and before keys end that
+    ``tokens`` has. Raises before a port answers: ``LedgerUnavailable``, ``HistoryUnusable``, ``AuditUnavailable``,
+    ``OverridesUnavailable``, ``PortUnavailable``.
     """
     settings, current = loaded.settings, Current(loaded.snapshot)
     async with AsyncExitStack() as stack:
         stack.callback(request_log.flush)
+        if tokens is not None:
+            stack.callback(tokens.close)
         ledger = ledger_of(settings)
         orphans = ledger.open()
         stack.callback(ledger.close)
@@ -127,7 +134,7 @@ async def running(
             config_revision=loaded.snapshot.revision,
             orphans=orphans,
         )
-        reloads = _reloads(operations.reloader, reload_requested)
+        reloads = _reloads(operations.reloader, reload_requested, tokens)
         sweeping = sweep(ledger, accounting, _tell_swept)
         draining = drain(ledger, _tell_drained)
         await stack.enter_async_context(
@@ -218,7 +225,9 @@ def _tell_drained(booked: int, waiting: int, why: str) -> None:
         _log.warning("ledger_spool", waiting=waiting, problem=why)
 
 
-def _reloads(reloader: Reloader, requested: asyncio.Event | None) -> Iterator[Coroutine[None, None, None]]:
+def _reloads(reloader: Reloader, requested: asyncio.Event | None, tokens: Tokens | None) -> Iterator[Coroutine[None, None, None]]:
     yield Watch(reloader.looked_at, lambda: reloader.reload(ITSELF, "the files were edited")).run()
     if requested is not None:
         yield reloader.reload_on(requested, "SIGHUP")
+    if tokens is not None:
+        yield reloader.keep_keys(tokens)

@@ -17,7 +17,7 @@ from gateway.cli.failing import failing_clearly
 from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of
 from gateway.cli.paper import show
 from gateway.cli.ready_report import ready_json, ready_table
-from gateway.config import Loaded
+from gateway.config import Loaded, Tokens
 from gateway.core.readiness_live import budget_of
 from gateway.engine.ready_results import walk_report
 
@@ -97,7 +97,7 @@ def _ordered(url: str, route: str, left: Decimal | None, order: Mapping[str, str
 
 def _walked_here(config: Path | None, route: str | None, allowed: Decimal | None) -> list[Mapping[str, Any]]:
     with failing_clearly():
-        loaded = load_config(config)
+        loaded = load_config(config, tokens=Tokens())
         names = _named(route, {it.id: it.state.value for it in loaded.snapshot.routes.values()})
         with asyncio.Runner() as runner:
             return _walked(names, allowed, lambda name, left: runner.run(_one_here(loaded, name, left)))

@@ -16,7 +16,7 @@ from gateway.app.configuration import load_config
 from gateway.app.running import running
 from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import reload_requested, stop_requested
-from gateway.config import Loaded
+from gateway.config import Loaded, Tokens
 from gateway.telemetry.logs import configure_logs
 from gateway.telemetry.request_log import RequestLog
 
@@ -34,17 +34,18 @@ def serve(
     An edited configuration takes effect by itself; SIGHUP has it read at once.
     """
     with failing_clearly():
-        load = partial(load_config, config)
+        tokens = Tokens()
+        load = partial(load_config, config, tokens=tokens)
         loaded = load()
         request_log = configure_logs(loaded.settings.logging.level, sys.stderr)
-        uvloop.run(_serve(loaded, request_log, load))
+        uvloop.run(_serve(loaded, request_log, load, tokens))
 
 
-async def _serve(loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded]) -> None:
+async def _serve(loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded], tokens: Tokens) -> None:
     stopped, hung_up = stop_requested(), reload_requested()
     _allow_many_connections()
     _settle_garbage_collection()
-    async with running(loaded, request_log, load, hung_up) as addresses:
+    async with running(loaded, request_log, load, hung_up, tokens) as addresses:
         sys.stdout.write(f"gateway listening on {addresses.data_plane} (admin on {addresses.admin_plane})\n")
         sys.stdout.flush()
         await stopped.wait()

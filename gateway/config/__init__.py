@@ -8,6 +8,7 @@ from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.rehearsal import RollbackRefused, rehearse
 from gateway.config.rollback import Rollback
 from gateway.config.settings import Settings
+from gateway.config.token_command import Tokens
 
 __all__ = [
     "Change",
@@ -20,6 +21,7 @@ __all__ = [
     "Rollback",
     "RollbackRefused",
     "Settings",
+    "Tokens",
     "differences",
     "json_schema",
     "load",

@@ -1,11 +1,16 @@
-"""The providers' keys, from environment variables or files. No problem ever shows one."""
+"""The providers' keys, from environment variables, files or commands. No problem ever shows one."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path as FilePath
+from shutil import which
+
+from pydantic import ValidationError
 
 from gateway.config.node import Node, entries
 from gateway.config.problem import Path, Position, Problem
+from gateway.config.schema_credential import Command
+from gateway.config.token_command import CommandFailed, TokenCommand, Tokens
 from gateway.core.secret import Secret
 
 KEY_BYTES_MAX = 64 * 1024
@@ -19,17 +24,58 @@ class _Unusable(Exception):
         self.what, self.fix = what, fix
 
 
-def read_credentials(root: Node, environment: Mapping[str, str]) -> tuple[dict[str, Secret], tuple[Problem, ...]]:
-    """The key of each provider whose key can be had, and a problem for each other. Faulty forms are the schema's to report."""
+def read_credentials(
+    root: Node, environment: Mapping[str, str], tokens: Tokens | None = None
+) -> tuple[dict[str, Secret], tuple[Problem, ...]]:
+    """The key of each provider whose key can be had, and a problem for each other. Faulty forms are the schema's to report.
+
+    Without ``tokens`` no command is run: who asks no provider needs no key.
+    """
     found: dict[str, Secret] = {}
     problems: list[Problem] = []
+    commands: set[TokenCommand] = set()
     for name, member in entries(root, "providers"):
+        path: Path = ("providers", name, "credential")
         credential = member.node.member("credential")
-        secret, unusable = read_secret(credential, ("providers", name, "credential"), environment)
+        node = None if credential is None else credential.member("command")
+        if node is None:
+            secret, unusable = read_secret(credential, path, environment)
+        else:
+            command = _command(node)
+            commands.update(() if command is None else (command,))
+            secret, unusable = _from_command(command, node, (*path, "command"), tokens)
         problems += unusable
         if secret is not None:
             found[name] = secret
+    if tokens is not None:
+        tokens.keep(commands)
     return found, tuple(problems)
+
+
+def _command(node: Node) -> TokenCommand | None:
+    """``None`` where its form is faulty."""
+    try:
+        written = Command.model_validate(node.plain())
+    except ValidationError:
+        return None
+    return TokenCommand(written.run, written.member or "", written.ends or "", written.refresh_s, written.timeout_s)
+
+
+def _from_command(
+    command: TokenCommand | None, node: Node, path: Path, tokens: Tokens | None
+) -> tuple[Secret | None, tuple[Problem, ...]]:
+    if command is None:
+        return None, ()
+    at = (node.member("run") or node).at
+    if which(command.run[0]) is None:
+        return None, (at.problem((*path, "run"), "there is no such program", "Install it, or write its whole path."),)
+    try:
+        return None if tokens is None else _secret(tokens.text(command), "what the command prints", "the provider's key"), ()
+    except CommandFailed as failed:
+        fix = "Run it by hand, as the gateway's user, to see why."
+        return None, (at.problem((*path, "run"), f"the command gives no key: {failed}", fix),)
+    except _Unusable as error:
+        return None, (at.problem((*path, "run"), error.what, error.fix),)
 
 
 def read_secret(

@@ -22,6 +22,7 @@ from gateway.config.reported_check import check_reported
 from gateway.config.series import check_series
 from gateway.config.settings import Settings, settings_of
 from gateway.config.snapshot import build_snapshot
+from gateway.config.token_command import Tokens
 from gateway.config.tree import read_tree
 from gateway.core.snapshot import Snapshot
 
@@ -45,11 +46,14 @@ class Loaded:
     lapsed: tuple[Problem, ...] = ()
 
 
-def load(path: Path, environment: Mapping[str, str], today: date) -> Loaded:
-    """Read the configuration at ``path``; ``today`` is a UTC day. Raises ``ConfigInvalid`` with all problems."""
+def load(path: Path, environment: Mapping[str, str], today: date, tokens: Tokens | None = None) -> Loaded:
+    """Read the configuration at ``path``; ``today`` is a UTC day. Raises ``ConfigInvalid`` with all problems.
+
+    ``tokens`` runs the commands that print keys; without it those keys are empty.
+    """
     tree = read_tree(path, environment)
     written, complaints = validate(tree.root)
-    credentials, missing = read_credentials(tree.root, environment)
+    credentials, missing = read_credentials(tree.root, environment, tokens)
     own, unusable = read_own_secrets(tree.root, environment)
     # With a file missing, every name that it defines would look unknown.
     contradictions = _contradictions(tree.root) if tree.complete else ()

@@ -15,10 +15,13 @@ from gateway.config.history import History, HistoryUnusable
 from gateway.config.load import Loaded
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.settings import Settings
+from gateway.config.token_command import Tokens
 from gateway.core.secret import Secret
 from gateway.ports import AuditTrail, AuditUnavailable
 from gateway.telemetry.config_metrics import ConfigMetrics
 
+# A configuration that is new may have keys that end sooner.
+LOOK_EVERY_S = 1.0
 # Who acts where nobody was told apart.
 ITSELF = "gateway"
 _UNRECORDED = "Nothing changes that is not recorded: make room on the disk, or give the gateway permission to write there."
@@ -119,6 +122,13 @@ class Reloader:
             await requested.wait()
             requested.clear()
             await self.reload(who, "requested")
+
+    async def keep_keys(self, tokens: Tokens) -> None:
+        """Run the commands that print keys before these end, and reload where one is another, until cancelled."""
+        while True:
+            await asyncio.sleep(min(tokens.due_in_s(), LOOK_EVERY_S))
+            if tokens.due_in_s() == 0 and await asyncio.to_thread(tokens.refresh):
+                await self.reload(ITSELF, "a command printed another key, or none")
 
     async def _reload(self, who: str, why: str) -> Reload:
         old, new = self.loaded, await asyncio.to_thread(self._load)

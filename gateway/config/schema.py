@@ -9,7 +9,7 @@ from gateway.config.schema_app import App
 from gateway.config.schema_budget import Budget
 from gateway.config.schema_catalogue import CatalogueEntry
 from gateway.config.schema_contract import Contract
-from gateway.config.schema_credential import Credential
+from gateway.config.schema_credential import Credential, ProviderCredential
 from gateway.config.schema_exchange import ExchangeRates
 from gateway.config.schema_idempotency import Idempotency, Results
 from gateway.config.schema_model import Model
@@ -188,7 +188,7 @@ class Provider(Written):
     """The wire format it speaks: OpenAI's, OpenRouter's image API, or one of those that litellm translates."""
     base_url: BaseUrl | None = None
     """Where its API begins, such as https://api.openai.com/v1; with 'litellm' absent means the vendor's own address."""
-    credential: Credential | None = None
+    credential: ProviderCredential | None = None
     """Where its key is found; only one whose wire.auth is 'none' has none."""
     organization: Line | None = None
     """Sent as openai-organization, for an account with several."""
