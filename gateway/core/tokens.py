@@ -77,14 +77,17 @@ def tool_usage_of(reported: object) -> Usage | None:
 def text_usage_of(reported: object) -> Usage | None:
     """Read a response's own ``usage``, which is its text model's; ``None`` where a count is missing or is none.
 
-    Shape (openai-python 3.54, read 2026-11-24): ``{input_tokens, input_tokens_details?{cached_tokens}, output_tokens}``; what
-    was cached is part of the input. It holds nothing of the image tool's tokens.
+    Shape (openai-python 3.54, read 2026-11-24): ``{input_tokens, input_tokens_details?{cached_tokens, cache_write_tokens},
+    output_tokens}``; what was cached is part of the input. It holds nothing of the image tool's tokens. Tokens that were written
+    to the cache have a price of their own, for which lists have no class: with any, nothing is known.
     """
     if not isinstance(reported, Mapping):
         return None
     read, written = _count(reported.get("input_tokens")), _count(reported.get("output_tokens"))
     details = reported.get("input_tokens_details")
     cached = _count(details.get("cached_tokens", 0)) if isinstance(details, Mapping) else 0
+    if isinstance(details, Mapping) and details.get("cache_write_tokens"):
+        return None
     if read is None or written is None or cached is None or cached > read:
         return None
     return Usage(text_in=read - cached, cached_text_in=cached, text_out=written)

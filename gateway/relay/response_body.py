@@ -96,10 +96,11 @@ class ResponseReader(ScannedSpool):
 
 
 def _with_model(tools: bytes, model: str) -> bytes:
-    """The list as it was written, but that the image tool has a model."""
+    """The list as it was written, but that the image tool has a model, and each of its members once: the last counts."""
     listed: list[msgspec.Raw] = msgspec.json.decode(tools, type=list[msgspec.Raw])
     for index, raw in enumerate(listed):
         tool = _OBJECT.decode(raw)
-        if msgspec.json.decode(tool["type"]) == TOOL and msgspec.json.decode(tool.get("model", b"null")) is None:
-            listed[index] = msgspec.Raw(msgspec.json.encode(tool | {"model": model}))
+        if msgspec.json.decode(tool["type"]) == TOOL:
+            named = msgspec.json.decode(tool.get("model", b"null")) is not None
+            listed[index] = msgspec.Raw(msgspec.json.encode(tool if named else {**tool, "model": model}))
     return msgspec.json.encode(listed)

@@ -89,6 +89,7 @@ def test_another_image_model_or_more_text_is_not_served(wish: TextWish, params: 
         ),
         ({"input_tokens": 9, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 10}}, None),
         ({"input_tokens": 9, "output_tokens": 4, "input_tokens_details": {"cached_tokens": "5"}}, None),
+        ({"input_tokens": 9, "output_tokens": 4, "input_tokens_details": {"cache_write_tokens": 9}}, None),
         ({"input_tokens": 9}, None),
         (None, None),
     ],

@@ -70,6 +70,16 @@ async def test_a_model_that_the_caller_names_stays(tmp_path: Path) -> None:
     assert found == {"tools": [tool]} | BOUNDS
 
 
+async def test_the_tool_has_each_of_its_members_once(tmp_path: Path) -> None:
+    """No parser on the way may take another model for it than the one that was checked."""
+    tool = b'{"type":"image_generation","model":"gpt-image-1","model":"gpt-image-2"}'
+    read_body = await read(b'{"model":"m","tools":[' + tool + b"]}", tmp_path)
+    content = read_body.for_upstream("m", {}, "gpt-image-2")
+    written = b"".join([piece async for piece in content.chunks()])
+    read_body.close()
+    assert (written.count(b'"model"'), b"gpt-image-1" in written) == (2, False)
+
+
 async def test_a_large_body_is_not_in_memory(tmp_path: Path) -> None:
     """It waits on disk; what is read of it are the beginnings of its long strings."""
     url = "data:image/png;base64," + "A" * 3_000_000
