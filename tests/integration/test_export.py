@@ -277,8 +277,17 @@ def test_without_pyarrow_the_extra_is_named(environment: dict[str, str], tmp_pat
     """Only Parquet needs it: CSV and FOCUS are written without."""
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError(\"No module named 'pyarrow'\", name='pyarrow')")
     without = environment | {"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
-    done = run("export", "--format", "parquet", *OCTOBER_ARGUMENTS, "--out", str(tmp_path / "a.parquet"), environment=without)
+    done = run(
+        "export",
+        "--format",
+        "parquet",
+        *OCTOBER_ARGUMENTS,
+        "--out",
+        str(tmp_path / "a.parquet"),
+        environment=without,
+        process=True,
+    )
     assert done.returncode == 1
     assert "Parquet needs pyarrow. Install the extra 'export': pip install 'image-gateway[export]'" in done.stderr
     assert not (tmp_path / "a.parquet").exists()
-    assert run("export", "--format", "csv", *OCTOBER_ARGUMENTS, environment=without).returncode == 0
+    assert run("export", "--format", "csv", *OCTOBER_ARGUMENTS, environment=without, process=True).returncode == 0

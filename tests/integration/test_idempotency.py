@@ -286,7 +286,15 @@ async def test_results_are_bounded(place: Place) -> None:
         count = 2 * 1024 * 1024 // len(first.body) + 2
         for number in range(1, min(count, 60)):
             await post(house, str(number))
-        assert sum(file.stat().st_size for file in results(house).iterdir()) <= 2 * 1024 * 1024
+        assert sum(map(_size, results(house).iterdir())) <= 2 * 1024 * 1024
+
+
+def _size(file: Path) -> int:
+    """0 of one that has just gone, or got another name."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 async def test_results_are_sealed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,10 @@ async def test_images_are_counted_as_asked_for(place: Place) -> None:
 
 async def test_an_app_has_so_many_jobs_at_once(place: Place) -> None:
     """One more is refused while they run, and served once one has ended."""
-    with place.gateway(app_limits(jobs_max=1)) as house:
+    configuration = app_limits(jobs_max=1)
+    # The gateway finishes what it has begun before it stops, so this is how long the test takes.
+    configuration["providers"]["openai"]["timeouts"]["total_s"] = 3
+    with place.gateway(configuration) as house:
         house.fault(kind="hang", times=1)
         async with house.client(KEY) as app:
             hanging = asyncio.create_task(ask(app))

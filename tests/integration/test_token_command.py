@@ -129,7 +129,7 @@ async def test_it_is_replaced_before_it_ends_and_kept_while_no_other_can_be_had(
 
 async def runs(script: Path, count: int) -> None:
     async with asyncio.timeout(10):
-        while int((script.parent / "runs").read_text()) < count:
+        while int((script.parent / "runs").read_text() or "0") < count:
             await asyncio.sleep(0.02)
 
 

@@ -33,11 +33,11 @@ async def test_a_gateway_runs_without_it_until_a_route_needs_it(place: Place) ->
 
     with place.gateway(CONFIGURATION) as house:
         place.write(changed(bridged))
-        checked = run("check", str(place.config), environment=house.environment)
+        checked = run("check", str(place.config), environment=house.environment, process=True)
         assert checked.returncode == 1
         assert "litellm is not installed. Install it (pip install litellm)" in checked.stderr
         async with house.client(KEY) as app:
             answer, body = await ask(app)
         assert answer.status == 200, body
-        listed = run("providers", "--config", str(ROOT / "config" / "gateway.yaml"), environment=house.environment)
+        listed = run("providers", "--config", str(ROOT / "config" / "gateway.yaml"), environment=house.environment, process=True)
         assert listed.returncode == 0, listed.stderr

@@ -158,7 +158,7 @@ WORD_VALUES = st.text(max_size=9) | st.integers(-9, 9) | st.none() | st.dictiona
     first=st.booleans(),
     step=st.integers(1, 60),
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_an_edit_says_the_same(tmp_path: Path, words: dict[str, Any], urls: list[str], first: bool, step: int) -> None:
     """Whatever its values, in whichever order and pieces they came."""
     images = {"images": [{"image_url": url} for url in urls]}

@@ -86,7 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(text=st.one_of(st.text(), st.binary(), DOCUMENTS, _damaged()), environment=st.sampled_from([{}, {"X": "x"}]))
 def test_any_text_is_a_configuration_or_invalid(folder: Path, text: str | bytes, environment: dict[str, str]) -> None:
     """Nothing but ``ConfigInvalid``, with places inside the file, comes out of any text."""

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from starlette.datastructures import Headers, UploadFile
@@ -147,7 +147,6 @@ FIELDS = st.tuples(NAMES, st.text(max_size=30) | TRICKY.map(bytes.decode))
     cuts=st.lists(st.integers(0, 10_000), max_size=12),
     memory_bytes_max=st.sampled_from([0, 50, 1_000_000]),
 )
-@settings(deadline=None)
 def test_any_cut_of_a_form_gives_the_same_form(
     fields: list[tuple[str, str]], files: list[tuple[str, bytes, str, str | None]], cuts: list[int], memory_bytes_max: int
 ) -> None:
@@ -478,7 +477,6 @@ async def test_a_form_without_an_image_is_refused() -> None:
 
 
 @given(body=st.binary(max_size=200) | TRICKY, cuts=st.lists(st.integers(0, 200), max_size=5))
-@settings(deadline=None)
 def test_no_bytes_break_the_reader(body: bytes, cuts: list[int]) -> None:
     """Any bytes at all are a form or a refusal, never another error."""
     for whole in (body, f"--{BOUNDARY}\r\n".encode() + body, part("model", b"ours") + body, image() + body):

@@ -46,7 +46,7 @@ MEMBERS = st.dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(MEMBERS, st.integers(1, 50), st.sampled_from([None, 2]))
 def test_what_is_not_the_gateway_s_goes_as_it_came(
     tmp_path: Path, members: dict[str, Any], step: int, indent: int | None

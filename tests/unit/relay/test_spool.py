@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.relay.spool import BLOCK_BYTES, PIECE_BYTES, AsBase64, SplicedContent, Spool, SpooledContent, SpoolUnavailable
@@ -43,7 +43,6 @@ def body() -> bytes:
     span=st.tuples(st.integers(0, 20_000), st.integers(0, 20_000)),
     finished=st.booleans(),
 )
-@settings(deadline=None)
 def test_a_span_reads_as_written(pieces: list[bytes], memory_bytes_max: int, span: tuple[int, int], finished: bool) -> None:
     """Any span of what was written in any pieces reads back the same, from memory, from disk and from both."""
     whole = b"".join(pieces)

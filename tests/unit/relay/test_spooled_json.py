@@ -47,7 +47,7 @@ async def sent(body: SpooledJson, model: str | None, members: dict[str, Scalar])
     ),
     step=st.integers(1, 40),
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_provider_reads_what_was_meant(
     tmp_path: Path,
     before: dict[str, object],
