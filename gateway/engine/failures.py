@@ -62,11 +62,11 @@ async def failure_of_answer(response: UpstreamResponse, route: Route) -> Failure
 
 
 def failure_of_event(event: Mapping[str, Any], route: Route, *, delivering: bool) -> Failure:
-    """The provider's error event in a stream whose head said 200; ``delivering``: after image data."""
+    """The provider's error in an answer, or a stream, whose head said 200; ``delivering``: after image data."""
     said = msgspec.json.decode(_without(msgspec.json.encode(event), _private(route.provider)))
     error = read_error(said)
     diagnosis = diagnose(_facts(Stage.STATUS, 0, error, route, delivering=delivering))
-    found = _clean_error(said) or _error("The provider ended the stream with an error.", "server_error", None)
+    found = _clean_error(said) or _error("The provider answered with an error.", "server_error", None)
     return Failure(_STATUSES.get(diagnosis.owner, _NO_ANSWER), found, diagnosis)
 
 

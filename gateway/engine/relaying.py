@@ -16,6 +16,8 @@ from gateway.relay.answer import Answer, ImageAnswer, ImageEvents
 from gateway.relay.response_answer import ResponseAnswer, ResponseEvents
 from gateway.relay.scanner import MalformedAnswer
 
+# Of what comes before the first image. An image that a provider wraps into a link is seen by nobody, and fits in here.
+HELD_BYTES_MAX = 8 * 1024 * 1024
 _EVENT_STREAM = "text/event-stream"
 
 
@@ -26,17 +28,16 @@ async def relay(
     outlet.adopt(response)
     hashed = receipts.wanted(call)
     answer = answer_to(call.request, hashed=hashed)
-    held: list[bytes] = []
+    held = _Held()
     try:
         _check_form(call, response)
         chunks = response.chunks()
         while not answer.finished and (chunk := await outlet.alive(anext(chunks, None))) is not None:
-            held.append(answer.feed(chunk))
+            held.add(answer.feed(chunk))
             # An error that comes with the first image data is still told as a status: nothing has left.
             begun = progress.head_sent or (answer.carries_image and answer.error is None)
             if begun and not answer.finished:
-                await outlet.write(b"".join(held))
-                held.clear()
+                await outlet.write(held.take())
             outlet.at_boundary = answer.at_boundary
             if answer.error is not None:
                 return failure_of_event(answer.error, booking.route, delivering=answer.carries_image)
@@ -47,8 +48,28 @@ async def relay(
     progress.cost = await booking.settle(delivery, progress.discrepancies)
     progress.images = delivery.images
     progress.receipt = receipts.of(call, booking.route, delivery, progress.cost)
-    await outlet.finish(b"".join((*held, answer.closing(_member(call, delivery, progress)))))
+    await outlet.finish(held.take() + answer.closing(_member(call, delivery, progress)))
     return None
+
+
+class _Held:
+    """The beginning of an answer, for as long as nothing may leave."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+
+    def add(self, piece: bytes) -> None:
+        """Raises ``MalformedAnswer`` where there is too much without an image."""
+        self._pieces.append(piece)
+        self._bytes += len(piece)
+        if self._bytes > HELD_BYTES_MAX:
+            raise MalformedAnswer(f"its first {HELD_BYTES_MAX} bytes hold no image")
+
+    def take(self) -> bytes:
+        """All of it, which is then no longer held."""
+        found, self._pieces, self._bytes = b"".join(self._pieces), [], 0
+        return found
 
 
 def answer_to(request: ImageRequest, *, hashed: bool = False) -> Answer:

@@ -70,14 +70,12 @@ class Connection(asyncio.BufferedProtocol):
             await self._change(deadline_s)
         return answer
 
-    async def read(self, answer: Answer, silence_s: float) -> bytes:
+    async def read(self, answer: Answer, deadline_s: float) -> bytes:
         """What has arrived of the body, at once where there is something; empty at its end. Raises ``UpstreamFailed``."""
-        if not answer.pieces:
-            deadline_s = self._loop.time() + silence_s
-            while not (answer.pieces or answer.complete):
-                if self._failure is not None:
-                    raise upstream_failed(self._failure, Stage.BODY) from self._failure
-                await self._change(deadline_s)
+        while not (answer.pieces or answer.complete):
+            if self._failure is not None:
+                raise upstream_failed(self._failure, Stage.BODY) from self._failure
+            await self._change(deadline_s)
         data = answer.take()
         if self._reading_paused:
             self._reading_paused = False

@@ -58,7 +58,7 @@ class OpenAIWire:
         except BaseException:
             connection.abort()
             raise
-        return WireResponse(answer, connection, self._pool, target.origin, timeouts.total_s)
+        return WireResponse(answer, connection, self._pool, target.origin, deadline_s - asyncio.get_running_loop().time())
 
     def _target(self, call: UpstreamCall) -> "_Target":
         """What is the same for every call of these settings to this path, made once."""
@@ -109,13 +109,17 @@ def _target(settings: ProviderSettings, path: str, user_agent: str) -> _Target:
 
 
 class WireResponse:
-    """``ports.UpstreamResponse`` over one exchange on a connection."""
+    """``ports.UpstreamResponse`` over one exchange on a connection.
 
-    def __init__(self, answer: Answer, connection: Connection, pool: Pool, origin: Origin, silence_s: float) -> None:
+    ``left_s``: how long the provider may still be waited for, all in all. Time that the reader takes does not count.
+    """
+
+    def __init__(self, answer: Answer, connection: Connection, pool: Pool, origin: Origin, left_s: float) -> None:
         self.status = answer.status
         self.headers: Mapping[str, str] = answer.headers
         self._answer, self._connection, self._pool, self._origin = answer, connection, pool, origin
-        self._silence_s = silence_s
+        self._left_s = left_s
+        self._clock = asyncio.get_running_loop().time
         self._released = False
 
     def chunks(self) -> AsyncIterator[bytes]:
@@ -129,7 +133,9 @@ class WireResponse:
     async def __anext__(self) -> bytes:
         if self._released:
             raise RuntimeError("the response has been released")
-        data = await self._connection.read(self._answer, self._silence_s)
+        began_s = self._clock()
+        data = await self._connection.read(self._answer, began_s + self._left_s)
+        self._left_s -= self._clock() - began_s
         if not data:
             raise StopAsyncIteration
         return data

@@ -15,7 +15,8 @@ from gateway.relay.event_stream import ImageStream
 from gateway.relay.kept_json import exact_json
 from gateway.relay.picture import picture_of
 from gateway.relay.picture_digest import hashed_picture
-from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer
+from gateway.relay.scanner import MalformedAnswer
+from gateway.relay.unwrapping import UnwrappingScanner
 
 WHOLE_BYTES_MAX = 64 * 1024
 _SPACE = b" \t\r\n"
@@ -63,22 +64,22 @@ class ImageAnswer:
     One that arrives at once and is small is parsed as it is; any other passes through the scanner.
     """
 
-    error = None
     at_boundary = False
 
     def __init__(self, *, hashed: bool = False) -> None:
         self._hashed = hashed
-        self._scanner: EnvelopeScanner | None = None
+        self._scanner: UnwrappingScanner | None = None
         self._whole: dict[str, Any] | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         """See ``Answer``."""
         if self._scanner is None:
             if len(chunk) <= WHOLE_BYTES_MAX and (end := end_of_object(chunk)):
-                self._whole = parsed(chunk)
-                if self._whole is not None:
+                found = parsed(chunk)
+                if found is not None and not any(map(_is_wrapped, _items(found))):
+                    self._whole = found
                     return chunk[:end]
-            self._scanner = EnvelopeScanner(hashed=self._hashed)
+            self._scanner = UnwrappingScanner(hashed=self._hashed)
         return self._scanner.feed(chunk)
 
     @property
@@ -90,6 +91,15 @@ class ImageAnswer:
     def finished(self) -> bool:
         """See ``Answer``."""
         return self._whole is not None or (self._scanner is not None and self._scanner.complete)
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """See ``Answer``: some providers give their errors status 200."""
+        if self._whole is not None:
+            return _error_of(self._whole)
+        if self._scanner is None or not self._scanner.complete or self._scanner.pictures or "error" not in self._scanner.names:
+            return None
+        return _error_of(self._scanner.envelope())
 
     def delivery(self) -> Delivery:
         """See ``Answer``."""
@@ -199,6 +209,21 @@ def common_size(pictures: Sequence[Picture]) -> str:
 def ending_with(member: Mapping[str, Any]) -> bytes:
     """What follows the last member of an object: the ``gateway`` member and the closing brace."""
     return b',"gateway":' + msgspec.json.encode(member) + b"}"
+
+
+def _error_of(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the provider says instead of an image."""
+    error = envelope.get("error")
+    if not error or any(item.get("b64_json") or _is_link(item) for item in _items(envelope)):
+        return None
+    if isinstance(error, str):
+        return {"message": error}
+    return error if isinstance(error, dict) else None
+
+
+def _is_wrapped(item: Mapping[str, Any]) -> bool:
+    image = item.get("b64_json")
+    return isinstance(image, str) and image[:5].lower() == "data:"
 
 
 def _items(envelope: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -12,7 +12,8 @@ from gateway.core.tokens import Usage, text_usage_of, tool_usage_of
 from gateway.relay.answer import common_size, echoed, ending_with
 from gateway.relay.event_stream import ImageStream
 from gateway.relay.image_event import RESPONSE_EVENTS
-from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer, Places
+from gateway.relay.scanner import MalformedAnswer, Places
+from gateway.relay.unwrapping import UnwrappingScanner
 
 _IN_OUTPUT: Places = frozenset({(b"{[{", "result")})  # {"output": [{"result": …
 _STANDARD_TIERS = (None, "default")
@@ -28,7 +29,7 @@ class ResponseAnswer:
 
     def __init__(self, wish: TextWish, *, hashed: bool = False) -> None:
         self._wish = wish
-        self._scanner = EnvelopeScanner(places=_IN_OUTPUT, hashed=hashed)
+        self._scanner = UnwrappingScanner(places=_IN_OUTPUT, hashed=hashed)
         self._response: dict[str, Any] | None = None
 
     def feed(self, chunk: bytes) -> bytes:
