@@ -40,7 +40,9 @@ async def relay(
                 await outlet.write(held.take())
             outlet.at_boundary = answer.at_boundary
             if answer.error is not None:
-                return failure_of_event(answer.error, booking.route, delivering=answer.carries_image)
+                # A response's text model has run, whatever became of the image.
+                ran = answer.carries_image or call.request.text is not None
+                return failure_of_event(answer.error, booking.route, delivering=ran)
         delivery = _as_asked(answer.delivery(), call)
     except (UpstreamFailed, MalformedAnswer) as broken:
         return failure_without_answer(broken)

@@ -68,6 +68,7 @@ HOSTILE: dict[str, Row] = {
         "void",
     ),
     "failed response": ("words", FAILED, 503, FAULTY, "expire"),
+    "moderated response": ("words", response(status="failed", **MODERATED), 400, BLOCKED, "expire"),
     "drip of JSON": ("brief", dripping(HEAD + b"\r\n{", b" "), 503, UNUSABLE, "expire"),
     "drip of an error": ("brief", dripping(HEAD.replace(b"200 OK", b"500 Oops") + b"\r\n{", b" "), 500, FAULTY, "expire"),
     "drip of a head": ("brief", dripping(HEAD, b"x"), 503, MISSING, "expire"),
@@ -167,6 +168,7 @@ LINKED: dict[str, tuple[bytes | Script, bool, str]] = {
 
 async def test_hostile_links_are_contained_told_and_booked(house: House) -> None:
     """Nobody is told where they led; an image that outgrows its bound on the way is broken off."""
+    await house.serves("linked")
     for name, (image, begun, text) in LINKED.items():
         house.there.image, house.there.answer = image, images({"url": f"{house.there.url}/secret?evil"})
         with grown() as peak:
@@ -199,6 +201,7 @@ HUGE: dict[str, tuple[str, Script, bool]] = {
 
 async def test_300_mb_take_no_more_memory_than_one(house: House) -> None:
     """An image passes; of anything else no more is read than may come before an image."""
+    await house.serves("images")  # what is made once is made by now
     for name, (model, answer, image) in HUGE.items():
         house.there.answer = answer
         with grown() as peak:
@@ -215,6 +218,7 @@ async def test_300_mb_take_no_more_memory_than_one(house: House) -> None:
 async def test_a_stream_of_nothing_ends(house: House) -> None:
     """Comments and events without an image, at full speed or in drips."""
     comments, event = b": " + PIECE[:30_000] + b"\n\n", b'event: news\ndata: {"type":"news","n":"' + PIECE[:30_000] + b'"}\n\n'
+    await house.serves("images")
     for name, model, script in (
         ("comments", "images", unsized(comments * 30, 50, STREAM_HEAD, comments * 30)),
         ("events", "images", unsized(event, 50, STREAM_HEAD, event * 30)),
