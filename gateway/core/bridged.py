@@ -55,6 +55,8 @@ class Vendor:
 _ONE = Passed(n_max=1, references_max=1)
 _SIZED = Passed(frozenset({"size"}))
 _STABILITY_SIZES = frozenset({"1024x1024", "1792x1024", "1024x1792", "512x512", "256x256"})
+# Any other it would take for 1024x1024.
+_IMAGEN_SIZES = frozenset({"1024x1024", "1792x1024", "1024x1792", "1280x896", "896x1280"})
 _FLUX_FORMATS = frozenset({"png", "jpeg"})
 _GPT_IMAGE = frozenset({"size", "quality", "background"})
 VENDORS = {
@@ -89,7 +91,7 @@ VENDORS = {
         generation=(("", Passed(frozenset({"size"}), 1, sizes=_STABILITY_SIZES)),),
         edit=(("", Passed(frozenset({"size", "mask"}), 1, 1, sizes=_STABILITY_SIZES)),),
     ),
-    "vertex_ai": Vendor(unserved="litellm takes its tokens from google-auth, which is not installed; gemini/… wants a key only"),
+    "vertex_ai": Vendor(generation=(("imagen", Passed(frozenset({"size"}), sizes=_IMAGEN_SIZES)),)),
 }
 
 

@@ -12,7 +12,7 @@ from litellm.types.utils import ImageResponse
 
 from gateway.core.bridged import vendor_of
 from gateway.core.snapshot import ProviderSettings
-from gateway.providers.litellm_flux import VENDOR, flux_made
+from gateway.providers import litellm_flux, litellm_vertex
 from gateway.providers.litellm_silence import Silent
 from gateway.providers.litellm_transport import BoundedTransport
 from gateway.providers.litellm_wish import Wish, WishRefused
@@ -31,8 +31,10 @@ def build() -> None:
 def made(provider: ProviderSettings, wish: Wish, http: httpx.Client, transport: BoundedTransport) -> Any:
     """What litellm answers; raises whatever litellm does, and ``WishRefused``. It takes as long as the provider does."""
     client = HTTPHandler(client=http)
-    if vendor_of(wish.model) == VENDOR:
-        return flux_made(provider, wish, client, transport)
+    if vendor_of(wish.model) == litellm_flux.VENDOR:
+        return litellm_flux.flux_made(provider, wish, client, transport)
+    if vendor_of(wish.model) == litellm_vertex.VENDOR:
+        return litellm_vertex.vertex_made(provider, wish, client)
     options: dict[str, Any] = dict(provider.options)
     options |= {"api_key": provider.credential.reveal()} | ({"api_base": url} if (url := provider.base_url) else {})
     options |= {"timeout": provider.timeouts.total_s, "num_retries": 0, "max_retries": 0, "drop_params": False, "client": client}

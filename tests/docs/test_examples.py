@@ -22,6 +22,7 @@ KEYS = dict.fromkeys(
         "FAL_AI_API_KEY",
         "STABILITY_API_KEY",
         "GEMINI_API_KEY",
+        "VERTEX_ACCESS_TOKEN",
         "BFL_API_KEY",
         "AWS_BEARER_TOKEN_BEDROCK",
     ),

@@ -32,8 +32,14 @@ UPSTREAM = {
     "bedrock-edit": ("bedrock/stability.stable-image-inpaint-v1:0", ["edit"]),
     "bfl": ("black_forest_labs/flux-pro-1.1", ["generation"]),
     "bfl-edit": ("black_forest_labs/flux-kontext-pro", ["edit"]),
+    "vertex": ("vertex_ai/imagen-4.0-generate-001", ["generation"]),
+    "recraft": ("recraft/recraftv3", ["generation"]),
 }
-PLACES = {"fal_ai": "fal", "black_forest_labs": "bfl"}
+PLACES = {"fal_ai": "fal", "black_forest_labs": "bfl", "vertex_ai": "vertex/imagen"}
+OPTIONS = {
+    "bedrock": {"aws_region_name": "us-east-1"},
+    "vertex_ai": {"vertex_project": "teapots", "vertex_location": "europe-west4"},
+}
 Change = Callable[[Configuration], object]
 
 
@@ -72,7 +78,7 @@ def configured(url: str) -> Configuration:
             "base_url": f"{url}/{PLACES.get(vendor, vendor)}",
             "credential": {"env": "FAKE_PROVIDER_KEY"},
             "timeouts": {"connect_s": 2, "total_s": 5},
-            "options": {"aws_region_name": "us-east-1"} if vendor == "bedrock" else {},
+            "options": OPTIONS.get(vendor, {}),
         }
         found["contracts"][name] = contract | {"billing": contract["billing"] | {"owner": f"Owner of {name}"}}
         found["routes"][name] = {

@@ -68,6 +68,12 @@ def _bfl(request: web.Request, wanted: dict[str, Any]) -> web.Response:
     return web.json_response({"id": "one", "polling_url": f"http://{request.host}/bfl/v1/get_result?id=one"})
 
 
+def _recraft(request: web.Request, wanted: dict[str, Any]) -> web.Response:
+    """Recraft: OpenAI's shape with links, and words of its own."""
+    link = f"http://{request.host}/pictures/one.png"
+    return web.json_response({"created": 1_764_000_000, "data": [{"url": link}] * wanted.get("n", 1), "credits": 40})
+
+
 # By the beginning of the path that a base URL has: who answers, and the header that bears the key.
 _VENDORS: dict[str, tuple[Answer, str]] = {
     "fal": (_fal, "authorization"),
@@ -75,6 +81,8 @@ _VENDORS: dict[str, tuple[Answer, str]] = {
     "gemini": (_gemini, "x-goog-api-key"),
     "bedrock": (_bedrock, "authorization"),
     "bfl": (_bfl, "x-key"),
+    "vertex": (_gemini, "authorization"),
+    "recraft": (_recraft, "authorization"),
 }
 
 

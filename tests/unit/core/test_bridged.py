@@ -53,8 +53,8 @@ def test_what_nobody_has_looked_at_is_not_served() -> None:
     """Neither a vendor nor an operation of it."""
     assert passed("gemini/imagen-4.0-generate-001", EDIT) is None
     assert passed("gemini/imagen-4.0-generate-001", Operation.VARIATION) is None
-    assert passed("vertex_ai/imagen-4.0-generate-001", GENERATION) is None
-    assert [name for name, it in VENDORS.items() if it.unserved] == ["runwayml", "vertex_ai"]
+    assert passed("vertex_ai/gemini-2.5-flash-image", GENERATION) is None
+    assert [name for name, it in VENDORS.items() if it.unserved] == ["runwayml"]
     assert vendor_of(FLUX) == "black_forest_labs"
 
 
