@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import copyfile
 
 from gateway.config.difference import Change, differences
-from gateway.config.history import History, Revision, relative
+from gateway.config.history import History, HistoryUnusable, Revision, relative
 from gateway.config.load import Loaded, load
 from gateway.config.problem import ConfigInvalid
 from gateway.config.rehearsal import RollbackRefused, place_of, rehearse
@@ -60,13 +60,12 @@ class Rollback:
         details = {"revision": revision.id, "before": was, "changes": [str(change) for change in changes]}
         self.audit.append(who, "config.rollback", why, details, at)
         aside = self.set_aside / f"{at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-before-{revision.id}"
+        kept = replace(revision, at=at.astimezone(UTC), who=who, why=f"rollback: {why}", changes=changes)
         try:
-            written, moved = self._replace(revision, aside)
+            written, moved = self._replace(revision, aside, kept)
         except RollbackRefused as refused:
             self.audit.append(who, "config.rollback_refused", str(refused), {"revision": revision.id}, at)
             raise
-        reason = f"rollback: {why}"
-        self.history.keep(replace(revision, at=at.astimezone(UTC), who=who, why=reason, changes=changes))
         return RolledBack(revision.id, was, changes, written, moved, aside if aside.exists() else None)
 
     def _today(self, today: date) -> Loaded | None:
@@ -84,9 +83,10 @@ class Rollback:
         except OSError:
             return False
 
-    def _replace(self, revision: Revision, aside: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _replace(self, revision: Revision, aside: Path, kept: Revision) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Write all files beside their places, then put them there in one go, the main file last.
 
+        Before that it is in the history as ``kept``: a running gateway notices at once, and who records it first says why.
         A file that the revision did not have and that would still be read, as in an included folder, is moved away.
         """
         names = tuple(name for name in reversed(tuple(revision.files)) if not self._holds(name, revision.files[name]))
@@ -102,6 +102,11 @@ class Rollback:
         except OSError as error:
             _discard(fresh)
             raise RollbackRefused(_unwritable(error)) from error
+        try:
+            self.history.keep(kept)
+        except HistoryUnusable:
+            _discard(fresh)
+            raise
         try:
             for place, made in fresh.items():
                 made.replace(place)

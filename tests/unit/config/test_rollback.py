@@ -242,3 +242,19 @@ def test_a_rollback_can_be_rolled_back(place: Place) -> None:
     place.roll_back()
     place.roll_back(place.history.find(was.snapshot.revision))
     assert loaded(place.main).snapshot.revision == was.snapshot.revision
+
+
+def test_it_is_in_the_history_before_the_files_are_there(place: Place) -> None:
+    """A running gateway notices at once, and whoever records the revision first says why."""
+    place.edit(EDIT)
+    edited, seen = place.main.read_bytes(), list[tuple[str, bool]]()
+
+    class Watched(History):
+        def keep(self, revision: Revision) -> Revision:
+            seen.append((revision.why, place.main.read_bytes() == edited))
+            return super().keep(revision)
+
+    place.history = Watched(place.history.folder, 10)
+    place.roll_back()
+    assert seen[-1] == ("rollback: images were wrong", True)
+    assert place.main.read_bytes() != edited
