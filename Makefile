@@ -2,8 +2,9 @@
 PYTHON ?= python3
 LOCKS := deploy/requirements
 BIN := .venv/bin
-SDK_BIN := .venv-sdk/bin
 FOCUS_BIN := .venv-focus/bin
+# A lock is complete: what it lists is installed as it stands, so that no later release can change what is chosen.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: demo test lint format types unit docs bench soak lock clean
@@ -25,7 +26,7 @@ format: .venv/test.installed
 types: .venv/test.installed
 	$(BIN)/mypy
 
-unit: .venv/test.installed .venv-sdk/installed .venv-focus/installed tests/sdk/node_modules/installed
+unit: .venv/test.installed .venv-focus/installed tests/sdk/node_modules/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov $(ARGS)
 
 # The pages that the code knows itself.
@@ -46,29 +47,22 @@ lock: .venv-lock/bin/uv
 	$(COMPILE) --extra simulator pyproject.toml $(LOCKS)/demo.in -c $(LOCKS)/test.txt -o $(LOCKS)/demo.txt
 	$(COMPILE) pyproject.toml -c $(LOCKS)/test.txt -o $(LOCKS)/run.txt
 	$(COMPILE) $(LOCKS)/build.in -c $(LOCKS)/test.txt -o $(LOCKS)/build.txt
-	$(COMPILE) --upgrade $(LOCKS)/sdk.in -o $(LOCKS)/sdk.txt
 	$(subst 3.11,3.12,$(COMPILE)) --upgrade $(LOCKS)/focus.in -o $(LOCKS)/focus.txt
 	$(COMPILE) --upgrade bench/requirements/litellm.in -o bench/requirements/litellm.txt
 
 clean:
-	rm -rf .venv .venv-sdk .venv-focus .venv-lock tests/sdk/node_modules bench/.peers var
+	rm -rf .venv .venv-focus .venv-lock tests/sdk/node_modules bench/.peers var
 
 .venv/demo.installed: $(LOCKS)/demo.txt pyproject.toml
 	@echo "Installing into .venv (once, about a minute) …"
 	@$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/demo.txt
+	@$(BIN)/python $(INSTALL) -r $(LOCKS)/demo.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/test.installed: .venv/demo.installed $(LOCKS)/test.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/test.txt
-	@touch $@
-
-# The newest official Python SDK, apart from the run-time's older one that litellm asks for.
-.venv-sdk/installed: $(LOCKS)/sdk.txt
-	test -x $(SDK_BIN)/python || $(PYTHON) -m venv .venv-sdk
-	$(SDK_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/sdk.txt
+	$(BIN)/python $(INSTALL) -r $(LOCKS)/test.txt
 	@touch $@
 
 # The validator of FOCUS exports, about half a minute. What it pins has wheels for Python 3.11 and 3.12; its own demand of 3.12
@@ -76,7 +70,7 @@ clean:
 .venv-focus/installed: $(LOCKS)/focus.txt tests/focus/python_3_11.py
 	@if $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))'; then \
 	test -x $(FOCUS_BIN)/python || $(PYTHON) -m venv .venv-focus; \
-	$(FOCUS_BIN)/python -m pip install --quiet --disable-pip-version-check --ignore-requires-python --require-hashes -r $< \
+	$(FOCUS_BIN)/python $(INSTALL) --ignore-requires-python -r $< \
 	&& $(FOCUS_BIN)/python tests/focus/python_3_11.py; \
 	else echo "SKIPPED: no Python 3.11 or 3.12, so FOCUS exports are not validated"; mkdir -p .venv-focus; fi
 	@touch $@
@@ -91,7 +85,7 @@ tests/sdk/node_modules/installed: tests/sdk/package-lock.json
 bench/.peers/litellm/installed: bench/requirements/litellm.txt
 	@echo "Installing the LiteLLM proxy into bench/.peers (once, about a minute) …"
 	@test -x bench/.peers/litellm/bin/python || $(PYTHON) -m venv bench/.peers/litellm
-	@bench/.peers/litellm/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@bench/.peers/litellm/bin/python $(INSTALL) -r $<
 	@touch $@
 
 bench/.peers/portkey/installed: bench/requirements/package.json bench/requirements/package-lock.json
