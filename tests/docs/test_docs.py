@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openai
 import pytest
 
 from gateway.core.diagnosis import Owner
@@ -59,8 +60,9 @@ def test_the_readme_s_commands_work(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert "openai-direct@2026-10-01 OpenAI" in done.stdout
         house.fault(kind="status", status=401, times=1)
-        failed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment)
-        request_id = re.findall(r"gw_[0-9a-f]+", failed.stderr)[0]
+        with openai.OpenAI(base_url=f"{house.url}/v1", api_key=STOREFRONT_KEY) as sdk, pytest.raises(openai.APIError) as failed:
+            sdk.images.generate(model="gpt-image-2", prompt="A paper boat")
+        request_id = failed.value.request_id
         commands = [
             line for section in ("Ops", "Finance", "Support") for line in shell_lines(section) if line.startswith("gateway ")
         ]

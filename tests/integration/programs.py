@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 
 from gateway.cli import main
+from tests.integration.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "gateway.yaml"
@@ -28,6 +29,7 @@ _COMMANDS = frozenset({
     "audit", "budgets", "check", "config", "contract", "diagnose", "evidence", "explain", "export", "ledger", "masked",
     "providers", "ready", "receipts", "reconcile", "reprice", "requests", "routes", "schema", "spend",
 })  # fmt: skip
+_FORKED = ("serve", "simulate")
 _WITH_A_LOOP = ("ready", "reprice")
 
 
@@ -35,7 +37,7 @@ _WITH_A_LOOP = ("ready", "reprice")
 class Program:
     """A running process: ``urls`` are those of its first line of output, ``log`` is its standard error."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Forked
     urls: tuple[str, ...]
     log: Path
 
@@ -69,13 +71,18 @@ def start(*arguments: str, log: Path, environment: dict[str, str] | None = None,
     return Program(process, tuple(_URL.findall(line)), log)
 
 
-def launch(*arguments: str, log: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT) -> subprocess.Popen[str]:
+def launch(
+    *arguments: str, log: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT
+) -> subprocess.Popen[str] | Forked:
     """Run ``gateway`` with these arguments."""
+    variables = os.environ | (environment or {})
+    if arguments[0] in _FORKED:
+        return Forked(arguments, log, variables, cwd)
     with log.open("a") as errors:
         return subprocess.Popen(
             [sys.executable, "-m", "gateway", *arguments],
             cwd=cwd,
-            env=os.environ | (environment or {}),
+            env=variables,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
