@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -81,6 +81,7 @@ class Reloader:
         self.loaded = loaded
         self.since = clock()
         self.last: Reload | None = None
+        self._unclaimed: Reload | None = None
 
     def record_start(self) -> None:
         """Keep what the process begins with, unless the history has it as the latest. Waits for the disk.
@@ -110,7 +111,7 @@ class Reloader:
                 ended = await self._refuse(who, why, (self._problem(what, "The log has the details; please report them."),))
             self.last = ended
             self._metrics.reloaded(ended.result, ended.revision, ended.at)
-            return ended
+            return await self._claimed(ended)
 
     def looked_at(self) -> Iterable[Path]:
         """Where an edit could change the configuration, or mend it."""
@@ -149,6 +150,22 @@ class Reloader:
         if restart_needed:
             _log.warning("config needs a restart to take effect in full", settings=restart_needed)
         return Reload(Result.APPLIED, revision, at, who, why, changes=changes, restart_needed=restart_needed)
+
+    async def _claimed(self, ended: Reload) -> Reload:
+        """Whoever orders a reload of an edit learns what became of it, also where the watch was faster."""
+        watched, self._unclaimed = self._unclaimed, None
+        if ended.who == ITSELF:
+            self._unclaimed = ended if ended.result is Result.APPLIED else watched
+            return ended
+        if watched is None or ended.result is not Result.UNCHANGED or ended.revision != watched.revision:
+            return ended
+        claimed = replace(watched, who=ended.who, why=ended.why)
+        details = {"revision": claimed.revision, "changes": claimed.changes}
+        try:
+            await asyncio.to_thread(self._audit.append, ended.who, "config.claimed", ended.why, details, ended.at)
+        except AuditUnavailable as failed:
+            _log.error("the audit log cannot be written", reason=str(failed))
+        return claimed
 
     def _record(self, old: Loaded, new: Loaded, who: str, why: str, at: datetime) -> tuple[str, ...]:
         """Before it takes effect: a change that nobody could find again must not happen."""

@@ -190,10 +190,9 @@ async def test_the_admin_plane_reloads(site: Site) -> None:
     assert said["reload"]["problems"][0]["line"] == 1
     history = site.config.parent.parent / "history"
     entries = [json.loads(line) for line in (history / "audit.jsonl").read_text().splitlines()]
-    assert [(it["what"], it["why"]) for it in entries if it["who"] == "ada"] == [
-        ("config.applied", "in a hurry"),
-        ("config.refused", "in a hurry"),
-    ]
+    first, second = [(it["what"], it["why"]) for it in entries if it["who"] == "ada"]
+    assert first in {("config.applied", "in a hurry"), ("config.claimed", "in a hurry")}  # the watch may have been faster
+    assert second == ("config.refused", "in a hurry")
 
 
 async def test_settings_that_need_a_restart_are_named(site: Site) -> None:

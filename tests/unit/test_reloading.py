@@ -104,6 +104,23 @@ async def test_the_same_content_is_unchanged(bench: Bench) -> None:
     assert not bench.trail.entries
 
 
+async def test_an_order_is_answered_with_its_edit_although_the_watch_was_faster(bench: Bench) -> None:
+    """It took effect once; the audit log has who wanted it and why. The next order finds nothing new."""
+    base(bench.folder, CHANGED)
+    noticed = await bench.reloader.reload("gateway", "the files changed")
+    assert (await bench.reloader.reload("gateway", "the files changed")).result is Result.UNCHANGED
+    ordered = await bench.reloader.reload("ada", "a new team")
+    assert (ordered.result, ordered.who, ordered.why) == (Result.APPLIED, "ada", "a new team")
+    assert (ordered.at, ordered.revision, ordered.changes) == (noticed.at, noticed.revision, noticed.changes)
+    assert [entry[:3] for entry in bench.trail.entries] == [
+        ("gateway", "config.applied", "the files changed"),
+        ("ada", "config.claimed", "a new team"),
+    ]
+    assert len(bench.applied) == 1
+    assert bench.metric('gateway_config_reloads_total{result="applied"} 1.0')
+    assert (await bench.reloader.reload("ada", "again")).result is Result.UNCHANGED
+
+
 async def test_another_key_takes_effect_under_the_same_revision(bench: Bench) -> None:
     """The revision names where a key is found; nobody is shown what it is."""
     before = bench.current.snapshot
