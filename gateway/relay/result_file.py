@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import msgspec
 from gateway.core.secret import Secret
 from gateway.relay.seal import SALT_BYTES, Seal, SealBroken
 
+FRAME_BYTES = 512 * 1024
 _PLAIN, _SEALED = b"IGWR\x01p", b"IGWR\x01s"
 _PREFACE_BYTES = len(_PLAIN) + SALT_BYTES
 _LENGTH = struct.Struct(">I")
@@ -56,10 +57,11 @@ class ResultFile:
         self.size = 0
         self._write((_PLAIN if key is None else _SEALED) + self._seal.salt)
 
-    def add(self, chunks: Sequence[bytes]) -> None:
-        """One frame."""
-        self._write_frame(self._frames, b"".join(chunks))
-        self._frames += 1
+    def add(self, chunks: Iterable[bytes]) -> None:
+        """In frames of about ``FRAME_BYTES``, however much waits: whoever writes or reads a frame holds the whole of it."""
+        for frame in _frames(chunks):
+            self._write_frame(self._frames, b"".join(frame))
+            self._frames += 1
 
     def finish(self, head: ResultHead, path: Path) -> None:
         """The last words; then the file stands at ``path``."""
@@ -135,3 +137,16 @@ class KeptFile:
             return self._seal.open(number, os.pread(self._descriptor, length, at + _LENGTH.size)), at + _LENGTH.size + length
         except (SealBroken, struct.error) as error:
             raise ResultUnreadable from error
+
+
+def _frames(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    frame: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        frame.append(chunk)
+        size += len(chunk)
+        if size >= FRAME_BYTES:
+            yield frame
+            frame, size = [], 0
+    if frame:
+        yield frame

@@ -1,25 +1,20 @@
-"""A gateway inside the test in front of a hostile provider, and what its clients and its books say of it."""
+"""A gateway in front of a hostile provider, and what its clients, its books and its memory say of it."""
 
 import asyncio
 import json
-import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from gateway.app.running import running
-from gateway.config import load
 from gateway.core.ledger import Entry, Kind
 from gateway.stores import SqliteBooks
-from gateway.telemetry.request_log import RequestLog
 from tests.integration.hostile_provider import Hostile, hostile
 from tests.integration.odd_provider import PNG, http
+from tests.integration.programs import Program, start
 from tests.integration.test_responses import PRICES, TOOL
 from tests.integration.two_contracts import CONFIGURATION, GENERATIONS, KEY, Configuration
 
@@ -70,6 +65,7 @@ class House:
     there: Hostile
     app: aiohttp.ClientSession
     books: SqliteBooks
+    gateway: Program
 
     async def ask(self, model: str, **wish: Any) -> Told:
         """One request of that model."""
@@ -96,6 +92,14 @@ class House:
                     if answer.status == 200:
                         return await answer.text()
                 await asyncio.sleep(0.02)
+
+    @contextmanager
+    def grown(self) -> Iterator[Callable[[], int]]:
+        """How many bytes the gateway's process has held at most in the block, beyond those that it held before."""
+        process = Path(f"/proc/{self.gateway.process.pid}")
+        (process / "clear_refs").write_text("5")  # the peak is now what is held (proc_pid_clear_refs(5))
+        before = _peak_bytes(process)
+        yield lambda: _peak_bytes(process) - before
 
     async def serves(self, model: str) -> None:
         """It still does."""
@@ -129,12 +133,12 @@ async def housing(folder: Path) -> AsyncIterator[House]:
         path, ledger = folder / "gateway.yaml", folder / "ledger.sqlite"
         path.write_text(json.dumps(configured(there.url)))
         keys = {"FAKE_PROVIDER_KEY": "sk-fake-not-a-secret", "GATEWAY_LEDGER": str(ledger)}
-        loading = partial(load, path, keys, date(2026, 11, 24))
-        async with (
-            running(loading(), RequestLog(None), loading) as at,
-            aiohttp.ClientSession(at.data_plane, headers={"authorization": f"Bearer {KEY}"}) as app,
-        ):
-            yield House(there, app, SqliteBooks(ledger))
+        gateway = start("serve", str(path), log=folder / "log", environment=keys)
+        try:
+            async with aiohttp.ClientSession(gateway.url, headers={"authorization": f"Bearer {KEY}"}) as app:
+                yield House(there, app, SqliteBooks(ledger), gateway)
+        finally:
+            gateway.stop()
 
 
 def images(*items: object, **members: Any) -> bytes:
@@ -149,15 +153,6 @@ def response(*output: object, **members: Any) -> bytes:
     return http("200 OK", found | both | members)
 
 
-@contextmanager
-def grown() -> Iterator[Callable[[], int]]:
-    """How many bytes this process has held at most, beyond those at the beginning."""
-    tracemalloc.start()
-    tracemalloc.reset_peak()
-    before = tracemalloc.get_traced_memory()[0]
-    peaks = []
-    try:
-        yield lambda: peaks[0]
-    finally:
-        peaks.append(tracemalloc.get_traced_memory()[1] - before)
-        tracemalloc.stop()
+def _peak_bytes(process: Path) -> int:
+    lines = (process / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
