@@ -3,13 +3,14 @@
 Not on the way of requests, where it costs several times as much. Importing it takes half a second and 20 MB.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-import httpx  # noqa: TID251 -- the SDK's answers and the causes of its errors are of its types
+import httpx2  # noqa: TID251 -- the SDK's answers and the causes of its errors are of its types
 from openai import APIConnectionError, APIError, APIStatusError, AsyncAPIResponse, AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
 from gateway.core.diagnosis import Stage
@@ -24,7 +25,8 @@ from gateway.ports import UpstreamFailed, UpstreamRefused, UpstreamResponse
 from gateway.providers.reference import REFERENCE_PNG
 
 MODELS_S_MAX = 10.0
-_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
+# Besides its own errors the SDK lets through what its client raises while it reads an answer, and that lets through TLS's.
+_FOREIGN = (APIError, httpx2.HTTPError, OSError)
 _REFERENCE_NAME = "reference.png"
 
 
@@ -40,7 +42,7 @@ class OpenAISdk:
             default_query={"api-version": wire.api_version} if wire.api_version else None,
             admin_api_key="",
             max_retries=0,
-            timeout=httpx.Timeout(timeouts.total_s, connect=timeouts.connect_s),
+            timeout=httpx2.Timeout(timeouts.total_s, connect=timeouts.connect_s),
             http_client=DefaultAsyncHttpxClient(trust_env=False, follow_redirects=False, verify=ssl.create_default_context()),
         )
         # Where these are absent, the SDK takes them from variables that may be meant for another account.
@@ -55,24 +57,27 @@ class OpenAISdk:
     async def models(self) -> frozenset[str]:
         """See ``Probe``."""
         try:
-            page = await self._client.models.list(timeout=MODELS_S_MAX, extra_headers=self._headers)
+            async with asyncio.timeout(MODELS_S_MAX):
+                page = await self._client.models.list(timeout=MODELS_S_MAX, extra_headers=self._headers)
             return frozenset(str(model.id) for model in page.data)
         except APIStatusError as refused:
             raise UpstreamRefused(_Told(refused.response)) from refused
-        except (APIError, AttributeError, TypeError, ValueError) as error:
-            raise _failed(error) from error
+        except (*_FOREIGN, AttributeError, TypeError, ValueError) as error:
+            raise _failed(error, Stage.ANSWER) from error
 
     @asynccontextmanager
     async def images(self, route: Route, request: ImageRequest) -> AsyncIterator[UpstreamResponse]:
         """See ``Probe``."""
         async with AsyncExitStack() as stack:
+            until_s = asyncio.get_running_loop().time() + self._settings.timeouts.total_s
             try:
-                response = await stack.enter_async_context(self._opened(route, request))
+                async with asyncio.timeout_at(until_s):
+                    response = await stack.enter_async_context(self._opened(route, request))
             except APIStatusError as refused:
                 raise UpstreamRefused(_Told(refused.response)) from refused
-            except APIError as error:
-                raise _failed(error) from error
-            yield _Answer(response)
+            except _FOREIGN as error:
+                raise _failed(error, Stage.ANSWER) from error
+            yield _Answer(response, until_s)
 
     def _opened(self, route: Route, request: ImageRequest) -> AbstractAsyncContextManager[AsyncAPIResponse[Any]]:
         if route.text_model is not None:
@@ -114,19 +119,27 @@ class OpenAISdk:
 
 
 class _Answer:
-    """Implements ``ports.UpstreamResponse``: the bytes as they come, not what the SDK makes of them."""
+    """Implements ``ports.UpstreamResponse``: the bytes as they come, not what the SDK makes of them.
 
-    def __init__(self, response: AsyncAPIResponse[Any]) -> None:
-        self._response = response
+    ``until_s`` is when they must have come, by the loop's clock: the SDK waits for each read anew.
+    """
+
+    def __init__(self, response: AsyncAPIResponse[Any], until_s: float) -> None:
+        self._response, self._until_s = response, until_s
         self.status: int = response.status_code
         self.headers = _lowered(response.headers)
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        pieces = self._response.iter_bytes()
         try:
-            async for chunk in self._response.iter_bytes():
-                yield chunk
-        except httpx.HTTPError as error:
-            raise UpstreamFailed(Stage.BODY, "the answer was cut short") from error
+            while True:
+                async with asyncio.timeout_at(self._until_s):
+                    piece = await anext(pieces, None)
+                if piece is None:
+                    return
+                yield piece
+        except _FOREIGN as error:
+            raise _failed(error, Stage.BODY) from error
 
     def release(self) -> None:
         """The block that it was opened in closes it."""
@@ -135,7 +148,7 @@ class _Answer:
 class _Told:
     """Implements ``ports.UpstreamResponse`` for an error, which the SDK has read already."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx2.Response) -> None:
         self._body = response.content
         self.status: int = response.status_code
         self.headers = _lowered(response.headers)
@@ -156,14 +169,22 @@ def _headers(settings: ProviderSettings) -> dict[str, Any]:
     return own | ({"api-key": key} if settings.wire.auth is Auth.API_KEY else {})
 
 
-def _lowered(headers: httpx.Headers) -> Mapping[str, str]:
+def _lowered(headers: httpx2.Headers) -> Mapping[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _failed(error: Exception) -> UpstreamFailed:
-    """Its own texts name hosts; the cause says how far the call came."""
-    if isinstance(error, APIConnectionError):
-        if isinstance(error.__cause__, _NOT_CONNECTED):
+def _failed(error: Exception, stage: Stage) -> UpstreamFailed:
+    """Their own texts name hosts. Only what failed while connecting, TLS included, is known not to have been sent."""
+    match error.__cause__ if isinstance(error, APIConnectionError) else error:
+        case httpx2.ConnectTimeout():
+            return UpstreamFailed(Stage.CONNECT, "connecting took too long")
+        case httpx2.ConnectError():
             return UpstreamFailed(Stage.CONNECT, "no connection could be made")
-        return UpstreamFailed(Stage.ANSWER, "no answer came, or it took too long")
-    return UpstreamFailed(Stage.BODY, "the answer is not what the API promises")
+        case httpx2.TimeoutException() | TimeoutError():
+            return UpstreamFailed(stage, "the answer took too long")
+        case httpx2.DecodingError():
+            return UpstreamFailed(stage, "the answer does not decode as its content-encoding says")
+        case httpx2.HTTPError() | OSError():
+            return UpstreamFailed(stage, "the answer was cut short" if stage is Stage.BODY else "the connection was lost")
+        case _:
+            return UpstreamFailed(Stage.BODY, "the answer is not what the API promises")

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import ssl
+import subprocess
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -96,3 +98,32 @@ def edited(tmp_path: Path) -> Iterator[Edited]:
     yield start
     for house in houses:
         tear_down(house)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the key and the certificate of ``localhost``."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("NOT TESTED: TLS to providers, for there is no program openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    key, found, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
+    kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", str(key), "-out", str(found)]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([openssl, "req", *kind, *name], check=True, capture_output=True)
+    both.write_bytes(key.read_bytes() + found.read_bytes())
+    return both
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    """The provider's side."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+@pytest.fixture
+def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway's side trusts the certificate, by OpenSSL's own setting."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))

@@ -56,7 +56,7 @@ class Peer:
     async def request(self) -> bytes:
         """The next request, whole."""
         head = await self.head()
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length"))
+        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
         return head + await self.reader.readexactly(length)
 
     async def send(self, *pieces: bytes) -> None:

@@ -1,10 +1,7 @@
 """The gateway's client of providers over TLS, with a certificate made for the test."""
 
 import asyncio
-import shutil
 import ssl
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -13,35 +10,6 @@ from tests.integration.scripted_provider import OK, Peer, answering, client_of, 
 from tests.integration.test_upstream_uploads import CHUNK, CHUNKS, Spool
 
 LARGE = bytes(range(256)) * 20_000
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the key and the certificate of ``localhost``."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("NOT TESTED: TLS to providers, for there is no program openssl to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    key, found, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
-    kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", str(key), "-out", str(found)]
-    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run([openssl, "req", *kind, *name], check=True, capture_output=True)
-    both.write_bytes(key.read_bytes() + found.read_bytes())
-    return both
-
-
-@pytest.fixture
-def tls(certificate: Path) -> ssl.SSLContext:
-    """The provider's side."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    return context
-
-
-@pytest.fixture
-def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gateway's side trusts the certificate, by OpenSSL's own setting."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
 
 @pytest.mark.usefixtures("trusted")
