@@ -11,10 +11,11 @@ from urllib.parse import quote
 import typer
 
 from gateway.app.configuration import load_config
+from gateway.cli.addressee import to_ask
 from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.contract_report import contract_tables
 from gateway.cli.failing import failing_clearly
-from gateway.cli.option import AdminOption, ConfigOption, admin_of
+from gateway.cli.option import AdminOption, ConfigOption
 from gateway.cli.paper import show
 from gateway.config.suggestion import suggestion
 from gateway.server.admin_contract import contract_report
@@ -34,7 +35,7 @@ def contract(
     format: Annotated[Format, typer.Option(help="How it is written.")] = Format.TABLE,
 ) -> None:
     """Print what is known of a contract in four separate blocks, each with sources, dates and what it does not prove."""
-    url = admin_of(admin, config)
+    url = to_ask(admin, config)
     try:
         report: Mapping[str, Any] = ask(f"{url}/contracts/{quote(id, safe='')}")
     except Declined as error:

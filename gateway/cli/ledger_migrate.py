@@ -14,7 +14,8 @@ def migrate(config: ConfigOption = None) -> None:
 
     Of the configuration it reads ledger.url and nothing else: no provider's key need be there.
     """
-    url = ledger_url(config)
+    with failing_clearly():
+        url = ledger_url(config)
     if url is None:
         typer.echo(
             "gateway: the configuration has no ledger.url. A SQLite ledger needs no such step: the gateway itself upgrades it.",

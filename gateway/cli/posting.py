@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+import typer
+
 from gateway.app.adjusting import adjusting_here
+from gateway.cli.addressee import Addressee
 from gateway.cli.admin_client import NoAnswer, ask
 from gateway.config import Loaded
 from gateway.core.adjustment import Adjustment
@@ -16,16 +19,17 @@ from gateway.ports import LedgerUnavailable
 class Posting:
     """To be entered through ``posting``. Adding up what it booked is its owner's way to say what was done."""
 
-    def __init__(self, loaded: Loaded, admin: str, stack: ExitStack, *, who: str, why: str) -> None:
-        self._loaded, self._url, self._stack = loaded, f"{admin}/ledger/adjustments", stack
+    def __init__(self, loaded: Loaded, to: Addressee, stack: ExitStack, *, who: str, why: str) -> None:
+        self._loaded, self._to, self._stack = loaded, to, stack
         self._who, self._why = who, why
         self._here: tuple[asyncio.Runner, Adjusting] | None = None
+        self._greeted = False
         self.booked = self.repeated = 0
 
     def post(self, adjustments: Sequence[Adjustment]) -> None:
         """Batches of up to ``BATCH_MAX`` are booked whole or not at all, one after the other, durably.
 
-        Raises ``Declined``, ``Unbookable``, ``LedgerUnavailable`` and ``AuditUnavailable``.
+        Raises ``Declined``, ``OtherGateway``, ``Unbookable``, ``LedgerUnavailable`` and ``AuditUnavailable``.
         """
         for begin in range(0, len(adjustments), BATCH_MAX):
             posted = self._post(adjustments[begin : begin + BATCH_MAX])
@@ -35,7 +39,10 @@ class Posting:
         if self._here is None:
             said = {"who": self._who, "why": self._why, "adjustments": [*map(_plain, batch)]}
             try:
-                answer = ask(self._url, "POST", said)
+                if not self._greeted:
+                    self._to.greet()
+                    self._greeted = True
+                answer = ask(f"{self._to.url}/ledger/adjustments", "POST", said)
                 return Posted(int(answer["booked"]), int(answer["repeated"]))
             except NoAnswer as nobody:
                 try:
@@ -43,6 +50,7 @@ class Posting:
                 except LedgerUnavailable as error:
                     text = str(nobody)
                     raise LedgerUnavailable(f"{text[0].upper()}{text[1:]} Nor can it be booked here. {error}") from error
+                typer.echo(f"gateway: {nobody} It is booked here instead, in the ledger of the configuration.", err=True)
         runner, adjusting = self._here
         return runner.run(adjusting.post(batch, who=self._who, why=self._why, client="local"))
 
@@ -55,10 +63,10 @@ class Posting:
 
 
 @contextmanager
-def posting(loaded: Loaded, admin: str, *, who: str, why: str) -> Iterator[Posting]:
-    """What posts to the gateway at ``admin`` or, from the first time that nobody answers there, to the ledger itself."""
+def posting(loaded: Loaded, to: Addressee, *, who: str, why: str) -> Iterator[Posting]:
+    """What posts to the gateway at ``to`` or, from the first time that nobody answers there, to the ledger itself."""
     with ExitStack() as stack:
-        yield Posting(loaded, admin, stack, who=who, why=why)
+        yield Posting(loaded, to, stack, who=who, why=why)
 
 
 def _plain(it: Adjustment) -> dict[str, object]:

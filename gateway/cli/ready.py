@@ -12,9 +12,10 @@ import typer
 
 from gateway.app.configuration import load_config
 from gateway.app.walking import walking
+from gateway.cli.addressee import OtherGateway, to_order
 from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.failing import failing_clearly
-from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of
+from gateway.cli.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.paper import show
 from gateway.cli.ready_report import ready_json, ready_table
 from gateway.config import Loaded, Tokens
@@ -57,9 +58,12 @@ def ready(  # noqa: PLR0917 -- typer calls it by name
         allowed = budget_of(budget) if live else None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--budget") from error
-    url = admin_of(admin, config)
+    to = to_order(admin, config)
     try:
-        known = _routes_of(ask(f"{url}/routes"))
+        to.greet()
+        known = _routes_of(ask(f"{to.url}/routes"))
+    except OtherGateway as error:
+        raise _ended(error) from error
     except (NoAnswer, Declined) as error:
         if admin is not None:
             raise _ended(error) from error
@@ -67,7 +71,7 @@ def ready(  # noqa: PLR0917 -- typer calls it by name
         walks = _walked_here(config, route, allowed)
     else:
         order = {"who": who_of(who), "why": why}
-        walks = _walked(_named(route, known), allowed, lambda name, left: _ordered(url, name, left, order))
+        walks = _walked(_named(route, known), allowed, lambda name, left: _ordered(to.url, name, left, order))
     if format is Format.JSON:
         typer.echo(ready_json(walks), nl=False)
     else:

@@ -15,11 +15,12 @@ from rich.progress import Progress
 
 from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
+from gateway.cli.addressee import Addressee, OtherGateway, to_order
 from gateway.cli.admin_client import Declined
 from gateway.cli.export_file import ExportFailed, replaced
 from gateway.cli.export_watch import watched
 from gateway.cli.failing import failing_clearly
-from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of
+from gateway.cli.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.paper import show
 from gateway.cli.period import naming
 from gateway.cli.posting import posting
@@ -102,7 +103,7 @@ def reconcile(  # noqa: PLR0917 -- typer calls it by name
         typer.echo(f"gateway: the record is {path}", err=True)
         if found.resolutions:
             said = why or f"reconciled {contract} of {month}"
-            _resolve(loaded, found, admin_of(admin, config), resolve=resolve, yes=yes, who=who_of(who), why=said)
+            _resolve(loaded, found, to_order(admin, config), resolve=resolve, yes=yes, who=who_of(who), why=said)
             if resolve:
                 _keep(path, document | {"booked": True, "who": who_of(who), "why": said})
     if not found.agrees:
@@ -152,7 +153,7 @@ def _reconciled(
     return files, reconciling.conclude()
 
 
-def _resolve(loaded: Loaded, found: Reconciliation, admin: str, *, resolve: bool, yes: bool, who: str, why: str) -> None:
+def _resolve(loaded: Loaded, found: Reconciliation, to: Addressee, *, resolve: bool, yes: bool, who: str, why: str) -> None:
     count = len(found.resolutions)
     what = "1 adjustment" if count == 1 else f"{count} adjustments"
     if not resolve:
@@ -162,9 +163,9 @@ def _resolve(loaded: Loaded, found: Reconciliation, admin: str, *, resolve: bool
         typer.echo("gateway: nothing was booked", err=True)
         raise typer.Exit(1)
     try:
-        with posting(loaded, admin, who=who, why=why) as posted:
+        with posting(loaded, to, who=who, why=why) as posted:
             posted.post([it.adjustment for it in found.resolutions])
-    except (Declined, Unbookable) as refused:
+    except (Declined, OtherGateway, Unbookable) as refused:
         typer.echo(f"gateway: not booked: {refused}", err=True)
         raise typer.Exit(1) from refused
     before = f", {posted.repeated} had been before" if posted.repeated else ""

@@ -13,10 +13,11 @@ import typer
 
 from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
+from gateway.cli.addressee import Addressee, OtherGateway, to_order
 from gateway.cli.admin_client import Declined
 from gateway.cli.export_watch import watched
 from gateway.cli.failing import failing_clearly
-from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of
+from gateway.cli.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.paper import show
 from gateway.cli.period import naming, period_of
 from gateway.cli.posting import Posting, posting
@@ -94,7 +95,7 @@ def reprice(  # noqa: PLR0917 -- typer calls it by name
             show(*reprice_tables(report))
         if tally.adjustments and _confirmed(tally.adjustments, yes=yes, asking=not as_json):
             said = why or f"repriced by {reference_of(order.price_list).partition(':')[2]} since {order.begin:%Y-%m-%d %H:%M} UTC"
-            booked = _book(order, admin_of(admin, config), who=who_of(who), why=said)
+            booked = _book(order, to_order(admin, config), who=who_of(who), why=said)
         if as_json:
             typer.echo(reprice_json(report, booked), nl=False)
 
@@ -131,16 +132,16 @@ def _confirmed(count: int, *, yes: bool, asking: bool) -> bool:
     return False
 
 
-def _book(order: _Order, admin: str, *, who: str, why: str) -> Booked:
+def _book(order: _Order, to: Addressee, *, who: str, why: str) -> Booked:
     """Reads the period anew: the adjustments need not fit into memory, and one that somebody has booked meanwhile is not made."""
-    with posting(order.loaded, admin, who=who, why=why) as posted:
+    with posting(order.loaded, to, who=who, why=why) as posted:
         try:
             # The ledger is read to its end before it is closed: `posting` is outside.
             with order.results() as results:
                 found = (it.adjustment for it in results if isinstance(it, Repriced) and it.adjustment is not None)
                 while batch := tuple(islice(found, BATCH_MAX)):
                     posted.post(batch)
-        except (Declined, Unbookable) as refused:
+        except (Declined, OtherGateway, Unbookable) as refused:
             typer.echo(f"gateway: {posted.booked:,} booked, then not: {refused}", err=True)
             raise typer.Exit(1) from refused
         except BaseException:

@@ -10,10 +10,11 @@ from urllib.parse import quote
 import typer
 
 from gateway.app.configuration import load_config
+from gateway.cli.addressee import Addressee, OtherGateway, to_ask, to_order
 from gateway.cli.admin_client import Declined, NoAnswer, ask
 from gateway.cli.duration import duration_of
 from gateway.cli.failing import failing_clearly
-from gateway.cli.option import AdminOption, ConfigOption, WhoOption, admin_of, who_of
+from gateway.cli.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.paper import show
 from gateway.cli.routes_report import moment, routes_json, routes_table
 from gateway.engine.overrides import OVERRIDE_S_MAX
@@ -65,12 +66,12 @@ def routes(  # noqa: PLR0917 -- typer calls it by name
     order: dict[str, object] = {"state": _STATES[action], "why": why.strip(), "who": who_of(who)}
     if action is not Action.ENABLE:
         order["for_s"] = length.total_seconds()
-    _send(admin_of(admin, config), route, order)
+    _send(to_order(admin, config), route, order)
 
 
 def _list(admin: str | None, config: Path | None, format: Format) -> None:
     try:
-        answer = ask(f"{admin_of(admin, config)}/routes")
+        answer = ask(f"{to_ask(admin, config)}/routes")
     except (NoAnswer, Declined) as error:
         if admin is not None:
             typer.echo(f"gateway: {error}", err=True)
@@ -88,10 +89,11 @@ def _list(admin: str | None, config: Path | None, format: Format) -> None:
         show(routes_table(answer))
 
 
-def _send(admin: str, route: str, order: Mapping[str, object]) -> None:
+def _send(to: Addressee, route: str, order: Mapping[str, object]) -> None:
     try:
-        answer = ask(f"{admin}/routes/{quote(route, safe='')}/override", "POST", order)
-    except (NoAnswer, Declined) as error:
+        to.greet()
+        answer = ask(f"{to.url}/routes/{quote(route, safe='')}/override", "POST", order)
+    except (NoAnswer, Declined, OtherGateway) as error:
         typer.echo(f"gateway: {error}", err=True)
         raise typer.Exit(1) from error
     if override := answer.get("override"):

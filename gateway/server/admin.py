@@ -1,6 +1,8 @@
 """What operators ask and order: routes, their overrides, the configuration in force. It has no login: keep it private."""
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -137,6 +139,8 @@ def _config(reloader: Reloader) -> dict[str, Any]:
     return {
         "revision": reloader.loaded.snapshot.revision,
         "since": reloader.since,
+        "main": os.path.realpath(reloader.loaded.files[0]),
+        "instance": f"{socket.gethostname()}:{os.getpid()}",
         "files": list(map(str, reloader.loaded.files)),
         "credential_files": list(map(str, reloader.loaded.credential_files)),
         "last_reload": None if reloader.last is None else _reload(reloader.last),
