@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
+
+from gateway.core.public_address import public
 
 REDIRECTS_MAX = 3
 URL_CHARS_MAX = 8_192
 _HOST_CHARS_SHOWN = 80
-# Addresses that stand for others: what is behind them is not what they look like.
-_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"), IPv6Network("2001::/32"))
 
 
 class Deliver(StrEnum):
@@ -80,19 +80,13 @@ def connectable(address: str, rules: LinkRules) -> bool:
         return False
     if rules.loopback and found.is_loopback:
         return True
-    return _public(found)
+    return public(found)
 
 
 def linked_items(items: Iterable[object]) -> bool:
     """Whether each of an answer's items is a link and no image."""
     found = [item for item in items if isinstance(item, dict)]
     return bool(found) and all(isinstance(it.get("url"), str) and not it.get("b64_json") for it in found)
-
-
-def _public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address) and (address.ipv4_mapped or any(address in network for network in _TRANSLATED)):
-        return False
-    return address.is_global and not address.is_multicast
 
 
 def _allowed(host: str, hosts: frozenset[str]) -> bool:
