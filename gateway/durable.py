@@ -3,13 +3,15 @@
 import os
 from pathlib import Path
 
+from gateway.private import private_folder
+
 
 def replace_file(path: Path, content: bytes) -> None:
     """``path`` holds ``content`` on return, for the owner's eyes only; its folder is made. Raises ``OSError``.
 
     It waits for the disk, for some milliseconds: in an event loop, call it in a thread.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     write_beside(path, content, mode=0o600).replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -23,6 +23,7 @@ from gateway.cli.spend_paper import spend_table
 from gateway.cli.spend_report import spend_report
 from gateway.core.spend import Dimension, SpendQuery
 from gateway.ports import Books
+from gateway.private import private_folder
 from gateway.telemetry.logs import configure_logs
 from gateway.telemetry.request_log import RequestLog
 
@@ -53,7 +54,7 @@ def _make_room() -> None:
         check_unused(DEMO_LEDGER)
         begun = datetime.fromtimestamp(DEMO_FOLDER.stat().st_mtime, UTC)
         DEMO_FOLDER.rename(DEMO_FOLDER.with_name(f"demo-{begun:%Y%m%dT%H%M%S%f}"))
-    DEMO_FOLDER.mkdir(parents=True)
+    private_folder(DEMO_FOLDER)
 
 
 async def _tour(urls: dict[str, str], request_log: RequestLog, *, once: bool) -> None:

@@ -15,16 +15,17 @@ class ExportFailed(Exception):
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def replaced(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Bytes that are at ``path`` once the block has ended well, durable; whatever was there stays there until then.
 
-    They are written beside it, so the folder must be writable and have room for both. Raises ``ExportFailed``.
+    They are written beside it, so the folder must be writable and have room for both; ``mode`` is as for ``os.open``. Raises
+    ``ExportFailed``.
     """
     target = _target(path)
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         with ExitStack() as undo:
-            stream = beside.open("xb")
+            stream = os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb")
             undo.callback(beside.unlink, missing_ok=True)
             with stream:
                 yield stream

@@ -34,6 +34,7 @@ from gateway.core.month import Bounds, month_named
 from gateway.core.provider_charge import ProviderCharge
 from gateway.core.reconciliation import Reconciliation, Terms, Tolerance
 from gateway.core.reconciling import Reconciling
+from gateway.private import private_folder
 
 UNUSABLE = 2
 
@@ -195,8 +196,8 @@ def _record_path(loaded: Loaded, contract: str, month: str, at: datetime) -> Pat
 def _keep(path: Path, document: dict[str, Any]) -> None:
     """The record has the hash of each file: what was compared with what can be shown later."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
     except OSError as error:
         raise ExportFailed(f"{path.parent} cannot be made: {error.strerror}. Name another place with --record.") from error
-    with replaced(path) as stream:
+    with replaced(path, mode=0o600) as stream:
         stream.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())

@@ -19,6 +19,7 @@ from gateway.config.node import find
 from gateway.config.schema import Ledger
 from gateway.config.tree import Tree
 from gateway.durable import replace_file
+from gateway.private import private_folder
 
 PREFIX_CHARS_MIN = 4
 _BUSY = ".lock"
@@ -74,7 +75,7 @@ class History:
     def keep(self, revision: Revision) -> Revision:
         """Keep a revision that is made already, as ``record`` does."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self.folder)
             with self._locked():
                 return self._keep(revision)
         except OSError as error:

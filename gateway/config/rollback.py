@@ -16,6 +16,7 @@ from gateway.config.rehearsal import RollbackRefused, place_of, rehearse
 from gateway.config.tree import read_tree
 from gateway.durable import write_beside
 from gateway.ports import AuditTrail
+from gateway.private import private_file, private_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,9 @@ class Rollback:
         """What is replaced is never lost: it stays beside the history."""
         place, copy = self._place(name), aside / name.replace("..", "up")
         if place.exists():
-            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(copy.parent)
+            private_file(copy)
             copyfile(place, copy)
-            copy.chmod(0o600)
 
 
 def _discard(fresh: Mapping[Path, Path]) -> None:

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any, Self, TypeVar
 
 from gateway.core.secret import Secret
+from gateway.private import private_folder
 from gateway.relay.result_file import KeptFile, ResultFile, ResultHead, ResultUnreadable
 
 BLOCK_BYTES = 512 * 1024
@@ -65,7 +66,7 @@ class ResultFolder:
     async def opened(self, *, alone: bool) -> AsyncIterator[Self]:
         """Make the folder; drop what is over, now and then. ``alone``: nobody else uses it, so what is unfinished is dead."""
         try:
-            self._settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._settings.folder)
         except OSError as error:
             self._failed(f"the folder {self._settings.folder} cannot be used: {error.strerror}")
         self._try(self.sweep, 0.0 if alone else UNFINISHED_S_MAX)

@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
 
+from gateway.private import private_folder
+
 BLOCK_BYTES = 1024 * 1024
 PIECE_BYTES = 256 * 1024
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -183,7 +185,7 @@ class _UnlinkedFile:
 
     def __init__(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
             self._file = TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by close()
         except OSError as error:
             text = f"The spool's folder cannot be used: {error.strerror}. Let the gateway's user write to it, or set another one."

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from gateway.core.redaction import redact
 from gateway.durable import replace_file
 from gateway.ports import AuditUnavailable
+from gateway.private import private_folder
 
 # A reload that changes everything says so in fewer; what is larger is cut, and says that it is.
 LINE_BYTES_MAX = 256 * 1024
@@ -75,7 +76,7 @@ class AuditLog:
     def append(self, who: str, what: str, why: str, details: Mapping[str, object], at: datetime) -> None:
         """Add one entry, durable on return; raises ``AuditUnavailable``. Keys of providers and apps are masked."""
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._path.parent)
             with _locked(self._path, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX) as log:
                 self._append(log, _Event(who, what, why, details, at))
         except OSError as error:

@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.core.idempotency import Claim, Claimed
 from gateway.durable import write_beside
+from gateway.private import private_folder
 
 FOLDED_AT_BYTES = 4 * 1024 * 1024
 Held = dict[str, tuple[Claimed, float]]
@@ -48,7 +49,7 @@ class ClaimJournal:
 
     def open(self) -> None:
         """Make it this process's; raises ``OSError``, and ``JournalInUse`` where it is another's."""
-        self._base.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self._base.parent)
         self._lock = os.open(self._base.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

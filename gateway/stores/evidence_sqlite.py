@@ -1,6 +1,5 @@
 """Evidence in a SQLite file of its own, bounded by days and requests: written beside them, lost rather than in the way."""
 
-import os
 import sqlite3
 import threading
 from collections import deque
@@ -14,6 +13,7 @@ import structlog
 
 from gateway.core.evidence import Evidence
 from gateway.ports import EvidenceUnavailable
+from gateway.private import private_database, private_folder
 from gateway.stores.evidence_failure import damaged, failure_text
 from gateway.stores.ledger_rows import microseconds_of
 from gateway.stores.statements import statement
@@ -207,8 +207,8 @@ def _inode(path: Path) -> int | None:
 
 def _opened(path: Path) -> sqlite3.Connection:
     """With its table; readable by its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    private_folder(path.parent)
+    private_database(path)
     connection = sqlite3.connect(path, timeout=LOCK_WAIT_S_MAX, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

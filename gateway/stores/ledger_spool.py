@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.core.ledger import Entry, Kind, expired
 from gateway.ports import EntryRefused, LedgerUnavailable
+from gateway.private import private_file, private_folder
 from gateway.stores.group_writer import Batch, GroupWriter, Refusal
 from gateway.stores.ledger_rows import rows_of
 
@@ -42,7 +43,7 @@ class LedgerSpool:
         if self._writer is not None:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._path.parent)
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._forget_half_a_line()
@@ -142,6 +143,7 @@ class LedgerSpool:
     def _set_aside(self, line: bytes, why: str) -> None:
         kept = {"refused": why, "entry": msgspec.Raw(line.rstrip()) if _entry(line) else line.decode(errors="replace").rstrip()}
         try:
+            private_file(self._aside)
             with self._aside.open("ab") as aside:
                 aside.write(_encode(kept) + b"\n")
                 aside.flush()

@@ -10,6 +10,7 @@ from typing import Literal
 
 from gateway.core.ledger import Entry, Kind, expired
 from gateway.ports import EntryRefused, LedgerUnavailable
+from gateway.private import private_database, private_folder
 from gateway.stores.group_writer import GroupWriter, Recover, Refusal
 from gateway.stores.ledger_chain import Sign, Tip, tip_of, unsigned, write_root
 from gateway.stores.ledger_failure import failure_text, folder_text
@@ -62,9 +63,10 @@ class SqliteLedger:
         """
         with ExitStack() as undo:
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                private_folder(self._path.parent)
                 undo.callback(self._lock.release)
                 self._lock.acquire()
+                private_database(self._path)
                 connection = self._connect()
                 undo.callback(connection.close)
                 prepare(connection, self._path)

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from gateway.core.decision import Decision
+from gateway.private import private_folder
 
 # Decisions gather for so long before they are written together, and no more of them than this.
 GATHER_S = 0.25
@@ -125,7 +126,7 @@ def _older(path: Path) -> Path:
 
 def _write(path: Path, content: bytes) -> None:
     """All of it or, with ``OSError``, nothing of it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         view = memoryview(b"\n" + content if _torn(file, before) else content)
