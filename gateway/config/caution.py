@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from gateway.config.caution_dates import date_cautions
@@ -13,6 +12,7 @@ from gateway.config.schema import Configuration
 from gateway.config.schema_contract import Contract
 from gateway.config.schema_price import Price
 from gateway.config.series import series_cautions
+from gateway.core.address import loopback
 from gateway.core.contract import OnAmbiguous, VerificationState
 from gateway.core.pricing import ANY
 from gateway.core.snapshot import Snapshot
@@ -50,7 +50,7 @@ def _emptiness(written: Configuration) -> Iterator[Caution]:
 
 
 def _listeners(written: Configuration) -> Iterator[Caution]:
-    if not _loopback(written.admin.host):
+    if not loopback(written.admin.host):
         what = "the admin plane has no login and can be reached from other hosts"
         yield ("admin", "host"), what, "Listen on 127.0.0.1, or let only the monitoring's network reach it."
 
@@ -58,16 +58,9 @@ def _listeners(written: Configuration) -> Iterator[Caution]:
 def _providers(written: Configuration) -> Iterator[Caution]:
     for key, provider in written.providers.items():
         parts = urlsplit(provider.base_url or "")
-        if parts.scheme == "http" and not _loopback(parts.hostname or ""):
+        if parts.scheme == "http" and not loopback(parts.hostname or ""):
             what = "the provider's key and the prompts travel unencrypted to another host"
             yield ("providers", key, "base_url"), what, "Use https."
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _terms(path: Path, contract: Contract) -> Iterator[Caution]:

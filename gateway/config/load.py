@@ -17,6 +17,7 @@ from gateway.config.openrouter_check import check_openrouter
 from gateway.config.own_secrets import read_own_secrets
 from gateway.config.policy_check import check_policies
 from gateway.config.problem import ConfigInvalid, Problem
+from gateway.config.published import check_published
 from gateway.config.references import check_references
 from gateway.config.reported_check import check_reported
 from gateway.config.series import check_series
@@ -59,7 +60,8 @@ def load(path: Path, environment: Mapping[str, str], today: date, tokens: Tokens
     contradictions = _contradictions(tree.root) if tree.complete else ()
     credential_files = key_files(tree.root)
     looked_at = (*tree.looked_at, *credential_files)
-    problems = {*tree.problems, *complaints, *missing, *unusable, *contradictions}
+    published = check_published(tree.root, credentials)
+    problems = {*tree.problems, *complaints, *missing, *unusable, *contradictions, *published}
     if problems or written is None:
         raise ConfigInvalid(tuple(sorted(problems)), looked_at)
     snapshot, settings = build_snapshot(written, credentials), settings_of(written, own)

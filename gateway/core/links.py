@@ -6,7 +6,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
-from gateway.core.public_address import public
+from gateway.core.address import loopback, public
 
 REDIRECTS_MAX = 3
 URL_CHARS_MAX = 8_192
@@ -53,7 +53,7 @@ def checked(url: str, rules: LinkRules) -> str:
     host = (parts.hostname or "").rstrip(".")
     if parts.username is not None or parts.password is not None:
         raise LinkRefused("the link holds a user name or a password")
-    if rules.loopback and _is_loopback(host) and parts.scheme in ("http", "https"):
+    if rules.loopback and loopback(host) and parts.scheme in ("http", "https"):
         return url
     if parts.scheme != "https":
         raise LinkRefused("the link is not https")
@@ -94,13 +94,6 @@ def _allowed(host: str, hosts: frozenset[str]) -> bool:
         return True
     above = host.split(".")[1:]
     return any(f"*.{'.'.join(above[at:])}" in hosts for at in range(len(above)))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _shown(host: str) -> str:

@@ -48,6 +48,12 @@ def test_no_secret_stands_in_it_and_a_missing_one_is_named() -> None:
         assert re.search(rf"\$\{{{name}:\?[^}}]+\}}", COMPOSE.read_text())
 
 
+def test_its_secrets_stay_out_of_git_and_of_the_image() -> None:
+    """The file that compose reads them from is ignored by both."""
+    for name, pattern in ((".gitignore", ".env"), (".dockerignore", "**/.env")):
+        assert pattern in (ROOT / name).read_text().splitlines()
+
+
 def test_the_image_is_built_from_locked_files_of_this_repository() -> None:
     """Whatever it copies is there and not ignored, and nothing is installed without its hash."""
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from gateway.core.public_address import public
+from gateway.core.address import loopback, public
 
 # The first and last address of each special-purpose block, and one just outside of it.
 IPV4_BLOCKS = [
@@ -82,3 +82,9 @@ def test_what_leads_inside_is_not_public(address: str) -> None:
 def test_hosts_on_the_internet_are_public(address: str) -> None:
     """In both families."""
     assert public(ip_address(address))
+
+
+def test_this_machine_is_told_apart() -> None:
+    """By any of its loopback addresses, and by its name."""
+    assert all(map(loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost")))
+    assert not any(map(loopback, ("0.0.0.0", "::", "10.0.0.1", "example.com", "")))

@@ -1,10 +1,11 @@
-"""Which addresses are the public Internet's: what IANA has given out for it, less what has a meaning of its own.
+"""Which addresses are this machine's, and which the public Internet's.
 
-Written out, since Python's ``is_global`` changes with its version and counts what wraps another address as public. Sources, as
-of 2026-11-30: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890) and IPv6 Address Space; each line names its own.
+Public is what IANA has given out for hosts, less what has a meaning of its own. The networks are written out, since Python's
+``is_global`` changes with its version and counts what wraps another address as public. Sources, as of 2026-11-30: IANA's IPv4
+and IPv6 Special-Purpose Address Registries (RFC 6890) and IPv6 Address Space; each line names its own.
 """
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _IPV4_SPECIAL = tuple(
     map(
@@ -54,3 +55,11 @@ def public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _IPV4_SPECIAL)
     return address in _IPV6_GLOBAL_UNICAST and not any(address in network for network in _IPV6_SPECIAL)
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine is behind the address or name."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
