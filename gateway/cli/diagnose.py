@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,14 +10,18 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from gateway.app.configuration import load_config
 from gateway.app.reading import open_books
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.cli.requests_report import list_json, list_table
+from gateway.config import ConfigInvalid
 from gateway.core.contract import VerificationState
 from gateway.core.diagnosis import Diagnosis, Facts, Owner, Stage
-from gateway.core.provider_error import ProviderError, read_error
+from gateway.core.ours import ours_at
+from gateway.core.provider_error import read_error
+from gateway.core.redaction import redact_foreign
 from gateway.core.rules import diagnose as diagnosed
 
 BODY_BYTES_MAX = 64 * 1024
@@ -51,7 +56,7 @@ def diagnose(  # noqa: PLR0917 -- typer calls it by name
     headers = dict(_header(text) for text in header or ())
     error = read_error(_value(_read(body)), headers)
     found = diagnosed(Facts(Stage.STATUS, status, error, verification=verification, usage_tier=usage_tier))
-    report = _report(found, error)
+    report = _report(found, _unsaid(error.message, config))
     if format is Format.JSON:
         typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
         return
@@ -61,7 +66,15 @@ def diagnose(  # noqa: PLR0917 -- typer calls it by name
     show(table)
 
 
-def _report(found: Diagnosis, error: ProviderError) -> dict[str, object]:
+def _unsaid(text: str, config: Path | None) -> str:
+    """What the provider said, as it may stand in a ticket: also without what is ours, where a configuration says what that is."""
+    with suppress(ConfigInvalid):
+        for provider in load_config(config).snapshot.providers.values():
+            text = ours_at(provider).without(text)
+    return redact_foreign(text)
+
+
+def _report(found: Diagnosis, read: str) -> dict[str, object]:
     return {
         "owner": found.owner.value,
         "rule": found.rule,
@@ -70,7 +83,7 @@ def _report(found: Diagnosis, error: ProviderError) -> dict[str, object]:
         "stop_rule": found.stop_rule,
         "retryable": found.retryable,
         "billed": found.billed.value,
-        "read": error.message[:500],
+        "read": read[:500],
     }
 
 

@@ -46,7 +46,7 @@ def read_credentials(
             secret, unusable = _from_command(command, node, (*path, "command"), tokens)
         problems += unusable
         if secret is not None:
-            found[name] = secret
+            found[name] = secret if tokens is None else tokens.remembered(name, secret)
     if tokens is not None:
         tokens.keep(commands)
     return found, tuple(problems)

@@ -10,9 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from subprocess import DEVNULL, PIPE, Popen
 
+from gateway.core.secret import Secret
+
 OUTPUT_BYTES_MAX = 64 * 1024
 # A token that ends is replaced so long before; one whose command fails is asked for again after so long.
 BEFORE_END_S, AGAIN_S = 300.0, 30.0
+# A provider may still repeat a key that was replaced.
+FORMER_MAX = 4
 
 
 class CommandFailed(Exception):
@@ -48,6 +52,7 @@ class Tokens:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._kept: dict[TokenCommand, _Kept] = {}
+        self._keys: dict[str, Secret] = {}
         self._lock = threading.Lock()
         self._process: Popen[bytes] | None = None
         self._closed = False
@@ -61,6 +66,16 @@ class Tokens:
         if kept.failed:
             raise CommandFailed(kept.failed)
         return kept.text
+
+    def remembered(self, provider: str, secret: Secret) -> Secret:
+        """The provider's key, from wherever it comes, with those that it had before."""
+        with self._lock:
+            before = self._keys.get(provider)
+            if before is not None:
+                former = (before.reveal(), *before.former) if secret != before else before.former
+                secret = Secret(secret.reveal(), former[:FORMER_MAX])
+            self._keys[provider] = secret
+        return secret
 
     def keep(self, commands: Iterable[TokenCommand]) -> None:
         """Forget all others."""

@@ -11,6 +11,8 @@ TEXT_CHARS_MAX = 64 * 1024
 WORDS_MAX = 40
 WORD_CHARS_MAX = 120
 _LIST_MAX = 10
+# Where AWS puts the name of an error.
+ERROR_TYPE = "x-amzn-errortype"
 # Where APIs put the name of an error, its text, and further errors inside.
 _WORDS = (
     "code",
@@ -79,7 +81,7 @@ class ProviderError:
 def read_error(body: object, headers: Mapping[str, str] | None = None) -> ProviderError:
     """What a body (a JSON value, or a text that is none) says; never raises. ``headers`` are by lower-case name."""
     found = _read(body, 0)
-    kind = (headers or {}).get("x-amzn-errortype", "").partition(":")[0]
+    kind = (headers or {}).get(ERROR_TYPE, "").partition(":")[0]
     return (
         replace(found, words=(*found.words, *{kind.lower()}.difference(found.words)), type=found.type or kind) if kind else found
     )

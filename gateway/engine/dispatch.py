@@ -21,15 +21,13 @@ from gateway.engine.call import Call, Client, Failure, Progress
 from gateway.engine.conditions import RouteConditions
 from gateway.engine.evidence import untraced
 from gateway.engine.failures import failure_of_answer, failure_of_departure, failure_of_limit, failure_without_answer
-from gateway.engine.outlet import Outlet, printable
+from gateway.engine.outlet import Outlet, request_id_of
 from gateway.engine.receipts import NO_RECEIPTS, Receipts
 from gateway.engine.relaying import relay
 from gateway.engine.retry_budget import RetryBudget
 from gateway.engine.room import Room, no_room_needed
 from gateway.engine.trail import Trace, Trail
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamResponse
-
-UPSTREAM_REQUEST_ID = "x-request-id"
 
 
 class Dispatcher:
@@ -175,7 +173,7 @@ class Dispatcher:
         trace.status, trace.headers = response.status, response.headers
         try:
             self._conditions.heard(candidate.route, response)
-            booking.upstream_request_id = printable(response, UPSTREAM_REQUEST_ID)
+            booking.upstream_request_id = request_id_of(response, candidate.route.provider)
             if response.status != 200:
                 return await failure_of_answer(response, candidate.route)
             return await relay(job.call, job.outlet, response, booking, job.progress, receipts=self._receipts)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from urllib.parse import urlsplit
 
 from gateway.core.diagnosis import Outcome, Refusal
 from gateway.core.echo import without_echo
@@ -22,8 +21,9 @@ from gateway.core.evidence import (
     terms_of,
 )
 from gateway.core.images import ENDPOINTS
+from gateway.core.ours import ours_at
 from gateway.core.placement import NAME_CHARS_SHOWN
-from gateway.core.redaction import MASK, redact, redact_foreign
+from gateway.core.redaction import redact, redact_foreign
 from gateway.core.routing import Plan, survey
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.tag import NONE
@@ -152,7 +152,7 @@ def _attempt(number: int, trace: Trace, trail: Trail) -> AttemptEvidence:
     route, settings = trace.candidate.route, trace.candidate.route.provider
     ids = {name: trace.headers[name] for name in REQUEST_ID_HEADERS if name in trace.headers}
     said = {name: value for name, value in trace.headers.items() if name not in ids}
-    ended_s = trace.ended_s
+    ended_s, clean = trace.ended_s, partial(_clean, settings=settings, prompt=trail.prompt)
     return AttemptEvidence(
         number=number,
         at=trail.received_at + timedelta(seconds=trace.began_s),
@@ -167,8 +167,8 @@ def _attempt(number: int, trace: Trace, trail: Trail) -> AttemptEvidence:
         project=settings.project or "",
         status=trace.status or None,
         error=_error(trace, settings, trail.prompt),
-        request_ids={name: _clean(value, settings, trail.prompt) for name, value in ids.items()},
-        headers={name: _clean(value, settings, trail.prompt) for name, value in said.items()},
+        request_ids={name: clean(value) for name, value in ids.items()},
+        headers={clean(name): clean(value) for name, value in said.items()},
         upstream_ms=round(trace.upstream_s * 1000, 1),
         total_ms=0.0 if ended_s is None else round((ended_s - trace.began_s) * 1000, 1),
         diagnosis=trace.diagnosis,
@@ -209,7 +209,4 @@ def _name(text: str, prompt: str) -> str:
 
 
 def _clean(text: str, settings: ProviderSettings, prompt: str) -> str:
-    private = (settings.credential.reveal(), settings.organization, settings.project, urlsplit(settings.base_url).netloc)
-    for secret in filter(None, private):
-        text = text.replace(secret, MASK)
-    return redact_foreign(without_echo(text, prompt)).encode("utf-8", "replace").decode()
+    return redact_foreign(without_echo(ours_at(settings).without(text), prompt)).encode("utf-8", "replace").decode()

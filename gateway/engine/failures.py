@@ -2,17 +2,17 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from gateway.core.diagnosis import Facts, Owner, Stage, client_left, limit_used_up, limits_unknown
-from gateway.core.provider_error import ProviderError, read_error
-from gateway.core.redaction import MASK, redact_foreign
+from gateway.core.ours import Ours, ours_at
+from gateway.core.provider_error import ERROR_TYPE, ProviderError, read_error
+from gateway.core.redaction import redact_foreign
 from gateway.core.rules import diagnose
-from gateway.core.snapshot import ProviderSettings, Route
+from gateway.core.snapshot import Route
 from gateway.engine.call import Failure
 from gateway.engine.contract_limits import Shortage
 from gateway.ports import UpstreamFailed, UpstreamResponse
@@ -25,7 +25,8 @@ _CLIENT_CLOSED = 499  # nginx's number for it; it is never sent
 # An error inside a stream has no status of its own. Where nothing has left yet, it gets the one it would have had.
 _STATUSES = {Owner.MODERATION: 400, Owner.REQUEST_SHAPE: 400, Owner.RATE_LIMIT: 429, Owner.ACCOUNT: 429, Owner.VERIFICATION: 403}
 _CATEGORIES_MAX = 20
-_WAIT = re.compile(r"[0-9.]{1,12}|[A-Za-z]{3}, [0-9A-Za-z: -]{1,40}")
+# Seconds, or a date (RFC 9110, 10.2.3).
+_WAIT = re.compile(r"[0-9.]{1,12}|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT")
 
 
 def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
@@ -39,7 +40,7 @@ def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
 
 
 async def failure_of_answer(response: UpstreamResponse, route: Route) -> Failure:
-    """Read an answer that is not a 200, at most ``ERROR_BYTES_MAX`` of it; its texts are redacted before anyone sees them."""
+    """Read an answer that is not a 200, at most ``ERROR_BYTES_MAX`` of it; what is ours in it is out before anyone sees it."""
     body = bytearray()
     try:
         async for chunk in response.chunks():
@@ -53,8 +54,9 @@ async def failure_of_answer(response: UpstreamResponse, route: Route) -> Failure
         for name in ("retry-after", "retry-after-ms")
         if _WAIT.fullmatch(response.headers.get(name, ""))
     )
-    said = _parsed(_without(bytes(body), _private(route.provider)))
-    error = read_error(said, response.headers)
+    ours = ours_at(route.provider)
+    said = ours.cleaned(_parsed(bytes(body)))
+    error = read_error(said, _cleaned_kind(response.headers, ours))
     diagnosis = diagnose(_facts(Stage.STATUS, response.status, error, route))
     status = _honest_status(response.status, diagnosis.owner)
     found = _openai_error(said) or _translated(error, said, response.status)
@@ -63,7 +65,7 @@ async def failure_of_answer(response: UpstreamResponse, route: Route) -> Failure
 
 def failure_of_event(event: Mapping[str, Any], route: Route, *, delivering: bool) -> Failure:
     """The provider's error in an answer, or a stream, whose head said 200; ``delivering``: after image data."""
-    said = msgspec.json.decode(_without(msgspec.json.encode(event), _private(route.provider)))
+    said = ours_at(route.provider).cleaned(dict(event))
     error = read_error(said)
     diagnosis = diagnose(_facts(Stage.STATUS, 0, error, route, delivering=delivering))
     found = _clean_error(said) or _error("The provider answered with an error.", "server_error", None)
@@ -136,15 +138,10 @@ def _clean_error(error: object) -> dict[str, object] | None:
     return found | ({"moderation_details": _details(details)} if isinstance(details, dict) else {})
 
 
-def _private(provider: ProviderSettings) -> tuple[str | None, ...]:
-    return (provider.credential.reveal(), provider.organization, provider.project, urlsplit(provider.base_url).netloc)
-
-
-def _without(body: bytes, private: Iterable[str | None]) -> bytes:
-    """The route's own credential, account and address, wherever the provider repeats them."""
-    for text in filter(None, private):
-        body = body.replace(text.encode(), MASK.encode())
-    return body
+def _cleaned_kind(headers: Mapping[str, str], ours: Ours) -> Mapping[str, str]:
+    """Of the head what says what went wrong."""
+    kind = headers.get(ERROR_TYPE)
+    return {} if kind is None else {ERROR_TYPE: ours.without(kind)}
 
 
 def _details(details: Mapping[str, Any]) -> dict[str, object]:

@@ -1,17 +1,24 @@
 """The client's side of one answer: its head leaves at the last moment, and a silent stream is kept alive."""
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from gateway.core.ours import ours_at
+from gateway.core.snapshot import ProviderSettings
 from gateway.core.tag import Header
 from gateway.engine.call import Call, Client, Failure, Progress
 from gateway.ports import UpstreamResponse
 from gateway.relay.event_stream import HEARTBEAT, error_event
 
 HEADER_CHARS_MAX = 200
-# What of a provider's head an app may see; the rest names accounts, limits of the whole contract, or cookies.
-_PASSED_HEADERS = ("openai-processing-ms", "openai-version")
+UPSTREAM_REQUEST_ID = "x-request-id"
+# What of a provider's head an app may see, in these forms; the rest names accounts, limits of the whole contract, or cookies.
+_PASSED_HEADERS = {
+    "openai-processing-ms": re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?"),
+    "openai-version": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:-preview)?"),
+}
 _JSON_HEAD = ((b"content-type", b"application/json"),)
 # Proxies on the way must neither keep nor gather the events.
 _STREAM_HEAD = (
@@ -32,7 +39,11 @@ class Outlet:
 
     def adopt(self, response: UpstreamResponse) -> None:
         """Pass on what an app may see of the provider's head."""
-        self._passed = [(name.encode(), value.encode()) for name in _PASSED_HEADERS if (value := printable(response, name))]
+        self._passed = [
+            (name.encode(), value.encode())
+            for name, form in _PASSED_HEADERS.items()
+            if (value := response.headers.get(name)) is not None and form.fullmatch(value)
+        ]
 
     async def write(self, chunk: bytes) -> None:
         """A part of the body."""
@@ -75,7 +86,9 @@ class Outlet:
         await self._client.start(200, [*head, *length, *self._passed, *self._progress.tag(self._call.request_id).headers()])
 
 
-def printable(response: UpstreamResponse, name: str) -> str:
-    """A provider's header, if it is short and plain; anything else could break the answer's head, or a ledger row."""
-    value = response.headers.get(name, "")
-    return value if len(value) <= HEADER_CHARS_MAX and value.isascii() and value.isprintable() else ""
+def request_id_of(response: UpstreamResponse, provider: ProviderSettings) -> str:
+    """The provider's own, without what is ours, if it is short and plain: anything else could break a ledger row."""
+    value = response.headers.get(UPSTREAM_REQUEST_ID, "")
+    if len(value) > HEADER_CHARS_MAX or not (value.isascii() and value.isprintable()):
+        return ""
+    return ours_at(provider).without(value)

@@ -21,9 +21,9 @@ from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.engine.accounting import Accounting, Booking
 from gateway.engine.call import Call, Failure
 from gateway.engine.failures import failure_of_answer, failure_of_event, failure_without_answer
-from gateway.engine.outlet import printable
+from gateway.engine.outlet import request_id_of
 from gateway.engine.ready_results import ReadyResults
-from gateway.engine.relaying import answer_to
+from gateway.engine.relaying import answer_to, as_asked
 from gateway.ports import Content, Probe, UpstreamFailed, UpstreamRefused, UpstreamResponse
 from gateway.relay.scanner import MalformedAnswer
 
@@ -173,10 +173,10 @@ async def _asked(probe: Probe, request: ImageRequest, booking: Booking) -> Deliv
     route = booking.route
     try:
         async with probe.images(route, request) as response:
-            booking.upstream_request_id = printable(response, "x-request-id")
+            booking.upstream_request_id = request_id_of(response, route.provider)
             return await _read(response, request, route)
     except UpstreamRefused as refused:
-        booking.upstream_request_id = printable(refused.response, "x-request-id")
+        booking.upstream_request_id = request_id_of(refused.response, route.provider)
         return await failure_of_answer(refused.response, route)
     except (UpstreamFailed, MalformedAnswer) as broken:
         return failure_without_answer(broken)
@@ -191,8 +191,7 @@ async def _read(response: UpstreamResponse, request: ImageRequest, route: Route)
             return failure_of_event(answer.error, route, delivering=answer.carries_image)
         if answer.finished:
             break
-    delivery = answer.delivery()
-    return replace(delivery, size=delivery.size or request.size, quality=delivery.quality or request.quality)
+    return as_asked(answer.delivery(), request, route)
 
 
 async def _settled(step: str, candidate: Candidate, delivery: Delivery, booking: Booking, note: str) -> Step:

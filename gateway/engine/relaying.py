@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import structlog
+
 from gateway.core.images import ImageRequest
+from gateway.core.ours import ours_at
 from gateway.core.pricing import Delivery, OutputTokens
-from gateway.core.snapshot import Route
+from gateway.core.snapshot import ProviderSettings, Route
 from gateway.core.verification import discrepancies
 from gateway.engine.accounting import Booking
 from gateway.engine.call import Call, Failure, Progress
@@ -19,6 +22,7 @@ from gateway.relay.scanner import MalformedAnswer
 # Of what comes before the first image. An image that a provider wraps into a link is seen by nobody, and fits in here.
 HELD_BYTES_MAX = 8 * 1024 * 1024
 _EVENT_STREAM = "text/event-stream"
+_log = structlog.get_logger("gateway")
 
 
 async def relay(
@@ -28,7 +32,7 @@ async def relay(
     outlet.adopt(response)
     hashed = receipts.wanted(call)
     answer = answer_to(call.request, hashed=hashed)
-    held = _Held()
+    held = _Held(answer, booking.route.provider)
     try:
         _check_form(call, response)
         chunks = response.chunks()
@@ -36,14 +40,15 @@ async def relay(
             held.add(answer.feed(chunk))
             # An error that comes with the first image data is still told as a status: nothing has left.
             begun = progress.head_sent or (answer.carries_image and answer.error is None)
-            if begun and not answer.finished:
+            # A text leaves whole, so that what is ours in it is found; an image leaves as it comes.
+            if begun and not answer.finished and (answer.in_image or answer.at_boundary):
                 await outlet.write(held.take())
             outlet.at_boundary = answer.at_boundary
             if answer.error is not None:
                 # A response's text model has run, whatever became of the image.
                 ran = answer.carries_image or call.request.text is not None
                 return failure_of_event(answer.error, booking.route, delivering=ran)
-        delivery = _as_asked(answer.delivery(), call)
+        delivery = as_asked(answer.delivery(), call.request, booking.route)
     except (UpstreamFailed, MalformedAnswer) as broken:
         return failure_without_answer(broken)
     progress.discrepancies = discrepancies(call.request, delivery, _token_rule(call, booking.route))
@@ -55,11 +60,14 @@ async def relay(
 
 
 class _Held:
-    """The beginning of an answer, for as long as nothing may leave."""
+    """What of an answer may not leave yet: its beginning, and texts whose end has not come. What leaves is without our key."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Answer, provider: ProviderSettings) -> None:
+        self._answer, self._provider = answer, provider
         self._pieces: list[bytes] = []
         self._bytes = 0
+        self._text = ""  # that of the latest part: a key can stand across two
+        self._repeated = False
 
     def add(self, piece: bytes) -> None:
         """Raises ``MalformedAnswer`` where there is too much without an image."""
@@ -71,7 +79,12 @@ class _Held:
     def take(self) -> bytes:
         """All of it, which is then no longer held."""
         found, self._pieces, self._bytes = b"".join(self._pieces), [], 0
-        return found
+        if (text := self._answer.text()) and not self._repeated:
+            self._repeated = ours_at(self._provider).key_in(self._text + text)
+            self._text = text
+            if self._repeated:
+                _log.warning("the provider repeats its key in an answer", provider=self._provider.id)
+        return ours_at(self._provider).blanked(found) if self._repeated else found
 
 
 def answer_to(request: ImageRequest, *, hashed: bool = False) -> Answer:
@@ -93,11 +106,13 @@ def _check_form(call: Call, response: UpstreamResponse) -> None:
         raise MalformedAnswer("it was asked for a stream and answered with something else")
 
 
-def _as_asked(delivery: Delivery, call: Call) -> Delivery:
-    """A size or quality that the answer does not echo is taken to be the one that was asked for."""
-    if delivery.size and delivery.quality:
+def as_asked(delivery: Delivery, request: ImageRequest, route: Route) -> Delivery:
+    """A size or quality that the answer does not echo, or that repeats what is ours, is taken to be the one asked for."""
+    ours = ours_at(route.provider)
+    size, quality = (it if it == ours.without(it) else "" for it in (delivery.size, delivery.quality))
+    if (size, quality) == (delivery.size, delivery.quality) and size and quality:
         return delivery
-    return replace(delivery, size=delivery.size or call.request.size, quality=delivery.quality or call.request.quality)
+    return replace(delivery, size=size or request.size, quality=quality or request.quality)
 
 
 def _member(call: Call, delivery: Delivery, progress: Progress) -> dict[str, object] | None:

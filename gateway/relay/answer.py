@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import repeat
 from typing import Any, Protocol
 
 import msgspec
 
 from gateway.core.member import WORD
+from gateway.core.ours import OURS_CHARS_MIN as TEXT_CHARS_MIN
 from gateway.core.picture import Picture
 from gateway.core.pricing import Delivery
 from gateway.core.reported import reported_amount
@@ -47,6 +49,15 @@ class Answer(Protocol):
     @property
     def at_boundary(self) -> bool:
         """Whether something of the gateway's own may be written between two parts of the answer."""
+        ...
+
+    @property
+    def in_image(self) -> bool:
+        """Whether what was fed last ends in the middle of an image."""
+        ...
+
+    def text(self) -> str:
+        """What has come besides images since this was last asked."""
         ...
 
     def delivery(self) -> Delivery:
@@ -93,6 +104,17 @@ class ImageAnswer:
         return self._whole is not None or (self._scanner is not None and self._scanner.complete)
 
     @property
+    def in_image(self) -> bool:
+        """See ``Answer``."""
+        return self._scanner is not None and self._scanner.in_image
+
+    def text(self) -> str:
+        """See ``Answer``."""
+        if self._scanner is not None:
+            return self._scanner.text()
+        return "" if self._whole is None else "\n".join(_texts(self._whole))
+
+    @property
     def error(self) -> Mapping[str, Any] | None:
         """See ``Answer``: some providers give their errors status 200."""
         if self._whole is not None:
@@ -125,7 +147,7 @@ class ImageEvents:
 
     def __init__(self, images: int, *, hashed: bool = False) -> None:
         self._stream = ImageStream(images, hashed=hashed)
-        self.feed = self._stream.feed
+        self.feed, self.text = self._stream.feed, self._stream.text
 
     @property
     def carries_image(self) -> bool:
@@ -147,6 +169,11 @@ class ImageEvents:
         """See ``Answer``."""
         return self._stream.at_boundary
 
+    @property
+    def in_image(self) -> bool:
+        """See ``Answer``."""
+        return self._stream.in_image
+
     def delivery(self) -> Delivery:
         """See ``Answer``. Each event reports the tokens, or the cost, of its own image: their sum is the bill."""
         if not self.finished and not self.at_boundary:
@@ -167,6 +194,20 @@ class ImageEvents:
         if self.finished:
             return (b"}" if member is None else ending_with(member)) + b"\n\n"
         return b"" if member is None else b": {" + ending_with(member)[1:] + b"\n\n"
+
+
+def _texts(value: Any) -> list[str]:
+    """All texts and names in it but images and what is too short to matter."""
+    found: list[str] = []
+    for name, it in value.items() if isinstance(value, dict) else zip(repeat(""), value, strict=False):
+        if len(name) >= TEXT_CHARS_MIN:
+            found.append(name)
+        if isinstance(it, str):
+            if len(it) >= TEXT_CHARS_MIN and name != "b64_json":
+                found.append(it)
+        elif isinstance(it, dict | list):
+            found += _texts(it)
+    return found
 
 
 def end_of_object(chunk: bytes) -> int:

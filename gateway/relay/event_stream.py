@@ -47,6 +47,7 @@ class ImageStream:
         self._images, self._events = images, events
         self._hash = hashlib.sha256() if digest else None
         self._out: list[bytes] = []
+        self._text: list[str] = []
         self._hashed = hashed
         self._event = ImageEvent(events, hashed=hashed)
         self._part = _Part.BEGINNING
@@ -87,6 +88,16 @@ class ImageStream:
         return not self._event.passed
 
     @property
+    def in_image(self) -> bool:
+        """Whether the last byte is in the middle of an image, or of a very long text, that is passing."""
+        return self._event.in_image and not self._event.holding
+
+    def text(self) -> str:
+        """What has come besides images since this was last asked."""
+        text, self._text = "".join(self._text), []
+        return text
+
+    @property
     def sha256(self) -> str | None:
         """Of the bytes up to the last object's closing brace, in hexadecimal; ``None`` before it, or if not asked for."""
         return self._hash.hexdigest() if self._hash is not None and self.finished else None
@@ -115,8 +126,10 @@ class ImageStream:
             if part:
                 self._read_data(part)
         elif self._part is _Part.COMMENT:
+            self._text.append(part.decode("latin-1"))
             self._pass(part)
         else:
+            self._text.append(part.decode("latin-1"))
             self._line += part[: _LINE_BYTES_KEPT - len(self._line)]
             self._emit(part)
 
@@ -161,6 +174,7 @@ class ImageStream:
     def _read_data(self, content: bytes) -> None:
         event = self._event
         passing = event.feed(content)
+        self._text.append(event.text() if event.is_object else content.decode("latin-1"))
         self.carries_image = self.carries_image or event.image_seen
         if passing is None:
             if not event.holding:

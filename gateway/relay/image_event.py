@@ -89,6 +89,20 @@ class ImageEvent:
         return self._scanner is not None and self._scanner.image_seen
 
     @property
+    def is_object(self) -> bool:
+        """Whether its data is one, as far as it has come."""
+        return self._scanner is not None
+
+    @property
+    def in_image(self) -> bool:
+        """See ``EnvelopeScanner``."""
+        return self._scanner is not None and self._scanner.in_image
+
+    def text(self) -> str:
+        """See ``EnvelopeScanner``."""
+        return "" if self._scanner is None else self._scanner.text()
+
+    @property
     def pictures(self) -> list[Picture | None]:
         """See ``EnvelopeScanner``."""
         return [] if self._scanner is None else self._scanner.pictures

@@ -31,6 +31,7 @@ class ResponseAnswer:
         self._wish = wish
         self._scanner = UnwrappingScanner(places=_IN_OUTPUT, hashed=hashed)
         self._response: dict[str, Any] | None = None
+        self.text = self._scanner.text
 
     def feed(self, chunk: bytes) -> bytes:
         """See ``Answer``."""
@@ -48,6 +49,11 @@ class ResponseAnswer:
     def finished(self) -> bool:
         """See ``Answer``."""
         return self._response is not None
+
+    @property
+    def in_image(self) -> bool:
+        """See ``Answer``."""
+        return self._scanner.in_image
 
     @property
     def error(self) -> Mapping[str, Any] | None:
@@ -75,6 +81,7 @@ class ResponseEvents:
     def __init__(self, wish: TextWish, *, hashed: bool = False) -> None:
         self._wish = wish
         self._stream = ImageStream(1, RESPONSE_EVENTS, hashed=hashed)
+        self.text = self._stream.text
         self._held = b""
         self._rest: bytes | None = None  # what follows the response in its event; ``None`` where that is not known
 
@@ -115,6 +122,11 @@ class ResponseEvents:
     def at_boundary(self) -> bool:
         """See ``Answer``."""
         return self._stream.at_boundary
+
+    @property
+    def in_image(self) -> bool:
+        """See ``Answer``."""
+        return self._stream.in_image
 
     def delivery(self) -> Delivery:
         """See ``Answer``."""

@@ -60,6 +60,7 @@ class EnvelopeScanner:
         self._hashed = hashed
         self._fed_bytes = 0
         self._envelope = bytearray()
+        self._told_bytes = 0  # of it, by ``text``
         self._stack = bytearray()  # the brackets that are open
         self._noted = False  # whether strings matter there: the members of the object itself and of the items of its lists
         self._name: bytes | None = b""  # the latest where it matters, as it is written; ``None`` where it was cut
@@ -91,6 +92,16 @@ class EnvelopeScanner:
         self.complete = True
         _refuse_more(chunk[brace + 1 :])
         return chunk[:brace]
+
+    @property
+    def in_image(self) -> bool:
+        """Whether the last byte is within a string that has outgrown what is kept: an image, or a very long text."""
+        return self._in_string and self._string_cut
+
+    def text(self) -> str:
+        """What was kept since this was last asked, as it is written: all but what is long of long strings."""
+        told, self._told_bytes = self._told_bytes, len(self._envelope)
+        return self._envelope[told:].decode("latin-1") if told < self._told_bytes else ""
 
     def envelope(self, *, exact: bool = False) -> dict[str, Any]:
         """The whole object as a parser sees it, long strings cut; raises ``MalformedAnswer`` where it is not complete.
@@ -244,6 +255,7 @@ class EnvelopeScanner:
         written = None
         if self._string_cut:
             del self._envelope[whole_end(self._envelope, self._kept_start) :]
+            self._told_bytes = min(self._told_bytes, len(self._envelope))
         else:
             written = bytes(self._envelope[self._kept_start :])
         self._keep(b'"')
