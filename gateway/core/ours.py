@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from gateway.core.redaction import MASK
 from gateway.core.snapshot import ProviderSettings
-from gateway.core.spelling import spellings
+from gateway.core.spelling import Places, escaped, spellings
 
 # So many characters of a key in a row are no coincidence: also one that was cut off is found.
 RUN_CHARS_MIN = 12
@@ -39,13 +39,14 @@ class Ours:
     def __init__(self, keys: Iterable[str], names: Iterable[str]) -> None:
         self._keys = tuple(dict.fromkeys(form for key in keys if len(key) >= OURS_CHARS_MIN for form in _forms(key)))
         self._names = tuple(sorted({it for it in names if len(it) >= OURS_CHARS_MIN}, key=len, reverse=True))
+        # What is longer is found by its runs.
+        self._exact = tuple(it for it in (*self._keys, *self._names) if it in self._names or len(it) < RUN_CHARS_MIN)
         self._runs = {key[at : at + RUN_CHARS_MIN] for key in self._keys for at in range(len(key) - RUN_CHARS_MIN + 1)}
 
     def without(self, text: str) -> str:
         """``text`` with a mask in the place of each."""
-        if len(text) < OURS_CHARS_MIN:
-            return text
-        return _masked(text, self._places(text))
+        places = self._places(text)
+        return _masked(text, places) if places else text
 
     def cleaned(self, value: Any) -> Any:
         """A JSON value, each of its texts and numbers without; what is nested deeper than ``DEPTH_MAX`` is left out."""
@@ -53,14 +54,18 @@ class Ours:
 
     def key_in(self, text: str) -> bool:
         """Whether a whole key is repeated in it; quick where none is."""
-        return any(key in it for it, _ in spellings(text) for key in self._keys)
+        for key in self._keys:
+            if key in text:
+                return True
+        return escaped(text) and any(key in it for it, _ in spellings(text) for key in self._keys)
 
     def blanked(self, data: bytes) -> bytes:
         """Bytes of an answer on its way, of the same length and form: stars in the place of each whole key."""
         text = data.decode("latin-1")
         found = bytearray(data)
-        for begin, end in self._whole(text, self._keys):
-            found[begin:end] = b"*" * (end - begin)
+        for spelled, places in spellings(text):
+            for begin, end in _found(spelled, places, self._keys):
+                found[begin:end] = b"*" * (end - begin)
         return bytes(found)
 
     def _cleaned(self, value: Any, depth: int) -> Any:
@@ -76,22 +81,22 @@ class Ours:
         return value if self.without(written) == written else MASK
 
     def _places(self, text: str) -> list[tuple[int, int]]:
-        found = list(self._whole(text, (*self._keys, *self._names)))
-        runs, length = self._runs, RUN_CHARS_MIN
+        found: list[tuple[int, int]] = []
         for spelled, places in spellings(text):
-            found += [
-                (places[at], places[at + length]) for at in range(len(spelled) - length + 1) if spelled[at : at + length] in runs
-            ]
+            found += _found(spelled, places, self._exact)
+            if common := self._runs.intersection(
+                spelled[at : at + RUN_CHARS_MIN] for at in range(len(spelled) - RUN_CHARS_MIN + 1)
+            ):
+                found += _found(spelled, places, common)
         return sorted(found)
 
-    @staticmethod
-    def _whole(text: str, wanted: Iterable[str]) -> Iterator[tuple[int, int]]:
-        for spelled, places in spellings(text):
-            for it in wanted:
-                at = spelled.find(it)
-                while at >= 0:
-                    yield places[at], places[at + len(it)]
-                    at = spelled.find(it, at + 1)
+
+def _found(spelled: str, places: Places, wanted: Iterable[str]) -> Iterator[tuple[int, int]]:
+    for it in wanted:
+        at = spelled.find(it)
+        while at >= 0:
+            yield places[at], places[at + len(it)]
+            at = spelled.find(it, at + 1)
 
 
 def _forms(key: str) -> Iterator[str]:

@@ -20,7 +20,6 @@ _ESCAPE = re.compile(
     re.VERBOSE,
 )
 _HEXADECIMAL, _DECIMAL, _NAMED, _QUOTED = frozenset({1, 2, 3, 4}), 5, 6, 7
-_MARKS = ("\\", "%", "&", "\n", "\r")
 
 Places = Sequence[int]
 
@@ -30,13 +29,18 @@ def spellings(text: str) -> Iterator[tuple[str, Places]]:
     places: Places = range(len(text) + 1)
     yield text, places
     for _ in range(PASSES_MAX):
-        if not any(mark in text for mark in _MARKS):
+        if not escaped(text):
             return
         decoded, places = _decoded(text, places)
         if decoded == text:
             return
         text = decoded
         yield text, places
+
+
+def escaped(text: str) -> bool:
+    """Whether there may be anything to decode."""
+    return "\\" in text or "%" in text or "&" in text or "\n" in text or "\r" in text
 
 
 def _decoded(text: str, places: Places) -> tuple[str, Places]:

@@ -87,8 +87,9 @@ class Outlet:
 
 
 def request_id_of(response: UpstreamResponse, provider: ProviderSettings) -> str:
-    """The provider's own, without what is ours, if it is short and plain: anything else could break a ledger row."""
+    """The provider's own, without our key, if it is short and plain: anything else could break a ledger row."""
     value = response.headers.get(UPSTREAM_REQUEST_ID, "")
     if len(value) > HEADER_CHARS_MAX or not (value.isascii() and value.isprintable()):
         return ""
-    return ours_at(provider).without(value)
+    ours = ours_at(provider)
+    return ours.without(value) if ours.key_in(value) else value

@@ -107,12 +107,12 @@ def _check_form(call: Call, response: UpstreamResponse) -> None:
 
 
 def as_asked(delivery: Delivery, request: ImageRequest, route: Route) -> Delivery:
-    """A size or quality that the answer does not echo, or that repeats what is ours, is taken to be the one asked for."""
-    ours = ours_at(route.provider)
-    size, quality = (it if it == ours.without(it) else "" for it in (delivery.size, delivery.quality))
-    if (size, quality) == (delivery.size, delivery.quality) and size and quality:
+    """A size or quality that the answer does not echo, or that repeats our key, is taken to be the one that was asked for."""
+    if ours_at(route.provider).key_in(f"{delivery.size} {delivery.quality}"):
+        delivery = replace(delivery, size="", quality="")
+    if delivery.size and delivery.quality:
         return delivery
-    return replace(delivery, size=size or request.size, quality=quality or request.quality)
+    return replace(delivery, size=delivery.size or request.size, quality=delivery.quality or request.quality)
 
 
 def _member(call: Call, delivery: Delivery, progress: Progress) -> dict[str, object] | None:

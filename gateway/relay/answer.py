@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from itertools import repeat
 from typing import Any, Protocol
 
 import msgspec
 
 from gateway.core.member import WORD
-from gateway.core.ours import OURS_CHARS_MIN as TEXT_CHARS_MIN
 from gateway.core.picture import Picture
 from gateway.core.pricing import Delivery
 from gateway.core.reported import reported_amount
@@ -112,7 +110,7 @@ class ImageAnswer:
         """See ``Answer``."""
         if self._scanner is not None:
             return self._scanner.text()
-        return "" if self._whole is None else "\n".join(_texts(self._whole))
+        return "" if self._whole is None else " ".join(_texts(self._whole))
 
     @property
     def error(self) -> Mapping[str, Any] | None:
@@ -197,15 +195,16 @@ class ImageEvents:
 
 
 def _texts(value: Any) -> list[str]:
-    """All texts and names in it but images and what is too short to matter."""
-    found: list[str] = []
-    for name, it in value.items() if isinstance(value, dict) else zip(repeat(""), value, strict=False):
-        if len(name) >= TEXT_CHARS_MIN:
-            found.append(name)
-        if isinstance(it, str):
-            if len(it) >= TEXT_CHARS_MIN and name != "b64_json":
-                found.append(it)
-        elif isinstance(it, dict | list):
+    """All texts and names in it but images."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for it in value for text in _texts(it)] if value else []
+    if not isinstance(value, dict):
+        return []
+    found = [*value]
+    for name, it in value.items():
+        if isinstance(it, str | dict | list) and name != "b64_json":
             found += _texts(it)
     return found
 

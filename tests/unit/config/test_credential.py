@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.config.samples import base, loaded, problems
+from gateway.config import Tokens, load
+from gateway.config.token_command import FORMER_MAX
+from tests.unit.config.samples import TODAY, base, loaded, problems
 
 FROM_ENVIRONMENT = ("{file: fake.key}", "{env: ATLAS_KEY}")
 
@@ -47,3 +49,15 @@ def test_a_key_in_place_of_a_name_is_not_repeated(tmp_path: Path) -> None:
     for key in ("sk-fake-not-a-secret", "canary0not0a0secret"):
         found = problems(base(tmp_path, ("{file: fake.key}", f"{{env: {key}}}")))
         assert key not in "".join(map(str, found))
+
+
+def test_keys_that_were_replaced_are_remembered(tmp_path: Path) -> None:
+    """A provider may still repeat one; the latest few are known, and a key that stays is none of them."""
+    path, tokens = base(tmp_path), Tokens()
+    keys = [f"sk-fake-{number}" for number in range(FORMER_MAX + 3)]
+    for key in (keys[0], *keys):
+        (tmp_path / "fake.key").write_text(key)
+        found = load(path, {}, TODAY, tokens).snapshot.providers["openai"].credential
+    assert found.reveal() == keys[-1]
+    assert found.former == tuple(reversed(keys[-1 - FORMER_MAX : -1]))
+    assert "sk-fake" not in repr(found)

@@ -272,3 +272,23 @@ def test_many_short_lines_cost_no_search_each() -> None:
     begun_s = time.process_time()
     assert ImageStream(1).feed(body) == body
     assert time.process_time() - begun_s < 5
+
+
+@given(CUTS)
+def test_texts_beside_images_are_told(cuts: list[int]) -> None:
+    """Of comments, fields and objects, however the stream is cut; in the middle of an image that is known."""
+    image, stream, told = png(64), ImageStream(1), ""
+    lines = (
+        ": hello", "id: seven", "event: news", 'data: {"text":"a teapot"}', "",
+        f'data: {{"type":"image_edit.completed","b64_json":"{image}","note":"end"}}', "", "",
+    )  # fmt: skip
+    whole = "\n".join(lines)
+    for chunk in (
+        whole[begin:end].encode() for begin, end in pairwise(sorted({0, len(whole), *(it % len(whole) for it in cuts)}))
+    ):
+        stream.feed(chunk)
+        told += stream.text()
+        assert not (stream.in_image and stream.at_boundary)
+    for text in (": hello", "id: seven", '"a teapot"', '"note":"end"'):
+        assert text in told
+    assert image not in told

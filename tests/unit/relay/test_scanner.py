@@ -310,3 +310,17 @@ def test_what_no_parser_accepts_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedAnswer, match="not valid JSON"):  # noqa: PT012 -- either step may notice it
         scanner.feed(body)
         scanner.envelope()
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=8))
+def test_its_text_is_told_once_and_without_images(cuts: list[int]) -> None:
+    """However the body is cut, what is told adds up to all of it but the long part of long strings."""
+    image = "iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAIAAADwf7zU" + "A" * (3 * STRING_BYTES_KEPT)
+    body = json.dumps({"note": "before", "data": [{"b64_json": image, "revised_prompt": "a teapot"}], "last": "é"}).encode()
+    scanner, told = EnvelopeScanner(), ""
+    for chunk in chunked(body, cuts):
+        scanner.feed(chunk)
+        assert scanner.in_image in (False, scanner.image_seen)
+        told += scanner.text()
+    assert told == body.decode().replace(image, image[:STRING_BYTES_KEPT])
+    assert (scanner.text(), scanner.in_image) == ("", False)
