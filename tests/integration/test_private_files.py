@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +16,9 @@ import pytest
 
 from gateway.private import private_database, private_file, private_folder
 from tests.integration.booked_month import written_month
-from tests.integration.programs import CONFIG, STOREFRONT_KEY, build_house, run, start, tear_down, without_limits
+from tests.integration.programs import CONFIG, ROOT, STOREFRONT_KEY, House, Program, run, without_limits
 from tests.integration.reloads import Site, replaced
+from tests.integration.two_contracts import two_providers
 
 GENERATIONS = "/v1/images/generations"
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x1024", "quality": "low"}
@@ -23,7 +27,7 @@ WORD = {"who": "ada", "why": "a drill"}
 
 @contextmanager
 def umask(mask: int) -> Iterator[None]:
-    """Whatever is made meanwhile, also by the programs that are started, is made with it."""
+    """Whatever this process makes meanwhile is made with it."""
     former = os.umask(mask)
     try:
         yield
@@ -31,17 +35,35 @@ def umask(mask: int) -> Iterator[None]:
         os.umask(former)
 
 
+def started(environment: dict[str, str], log: Path) -> Program:
+    """A gateway whose process has no umask at all."""
+    command = [sys.executable, "-m", "gateway", "serve"]
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=errors, text=True, umask=0
+        )
+    assert process.stdout is not None
+    return Program(process, tuple(re.findall(r"http://[0-9.:]+", process.stdout.readline())), log)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """A gateway that was started without any umask; all that it keeps is in one folder."""
-    with umask(0):
-        shutil.copytree(CONFIG.parent, tmp_path / "config")
-        without_limits(tmp_path / "config")
-        path = tmp_path / "config" / "gateway.yaml"
-        path.write_text(replaced(path, "${GATEWAY_LEDGER:-var/demo/ledger.sqlite}", "${GATEWAY_LEDGER}.d/deep/ledger.sqlite"))
-        house = build_house(tmp_path, config=path)
-    yield Site(house, path, tmp_path)
-    tear_down(house)
+    shutil.copytree(CONFIG.parent, tmp_path / "config")
+    without_limits(tmp_path / "config")
+    path = tmp_path / "config" / "gateway.yaml"
+    with two_providers(tmp_path) as providers:
+        environment = {
+            "SIMULATED_OPENAI_URL": f"{providers.openai.url}/v1",
+            "SIMULATED_ATLAS_URL": f"{providers.atlas.url}/v1",
+            "GATEWAY_PORT": "0",
+            "GATEWAY_ADMIN_PORT": "0",
+            "GATEWAY_LEDGER": str(tmp_path / "state" / "deep" / "ledger.sqlite"),
+            "GATEWAY_CONFIG": str(path),
+        }
+        gateway = started(environment, tmp_path / "gateway.log")
+        yield Site(House(providers.openai, providers.atlas, gateway, environment), path, tmp_path)
+        gateway.stop()
 
 
 def loose(folder: Path) -> dict[str, str]:
@@ -52,7 +74,7 @@ def loose(folder: Path) -> dict[str, str]:
 
 async def test_whatever_a_used_gateway_keeps_is_its_own(site: Site) -> None:
     """Ledger, evidence, decisions, results, claims, history, what a rollback set aside, audit, overrides, readiness."""
-    folder = site.config.parent.parent / "ledger.sqlite.d"
+    folder = site.config.parent.parent / "state"
     await site.watched()
     first = site.in_force()["revision"]
     async with site.house.client(STOREFRONT_KEY) as app:
@@ -81,13 +103,13 @@ async def test_whatever_a_used_gateway_keeps_is_its_own(site: Site) -> None:
 
 async def test_what_an_earlier_version_left_open_is_closed(site: Site, tmp_path: Path) -> None:
     """The files, when a gateway starts; the folders may be shared on purpose and are left."""
-    folder = tmp_path / "ledger.sqlite.d"
+    folder = tmp_path / "state"
     assert site.house.gateway.stop() == 0
     ledger, evidence = (folder / "deep" / name for name in ("ledger.sqlite", "evidence.sqlite"))
     ledger.parent.chmod(0o750)
     for path in (ledger, evidence):
         path.chmod(0o644)
-    again = start("serve", log=tmp_path / "again.log", environment=site.house.environment)
+    again = started(site.house.environment, tmp_path / "again.log")
     try:
         assert loose(folder) == {"deep": "drwxr-x---"}
     finally:
