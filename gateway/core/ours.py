@@ -1,7 +1,7 @@
 """What is ours at a provider (key, account, address), in whatever form the provider repeats it: it must not get any further."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,10 +42,12 @@ class Ours:
         # What is longer is found by its runs.
         self._exact = tuple(it for it in (*self._keys, *self._names) if it in self._names or len(it) < RUN_CHARS_MIN)
         self._runs = {key[at : at + RUN_CHARS_MIN] for key in self._keys for at in range(len(key) - RUN_CHARS_MIN + 1)}
+        self._chars_min = min(RUN_CHARS_MIN, *map(len, self._exact)) if self._exact else RUN_CHARS_MIN
 
     def without(self, text: str) -> str:
         """``text`` with a mask in the place of each."""
-        places = self._places(text)
+        # What is read is never longer than what is written.
+        places = self._places(text) if len(text) >= self._chars_min else ()
         return _masked(text, places) if places else text
 
     def cleaned(self, value: Any) -> Any:
@@ -115,7 +117,7 @@ def _forms(key: str) -> Iterator[str]:
         yield form.translate({ord("+"): "-", ord("/"): "_"})
 
 
-def _masked(text: str, places: list[tuple[int, int]]) -> str:
+def _masked(text: str, places: Sequence[tuple[int, int]]) -> str:
     """Places that touch become one mask."""
     pieces: list[str] = []
     done = 0
