@@ -94,7 +94,7 @@ def _portkey_headers(place: Place) -> dict[str, str]:
 
 def _gateway_version() -> str:
     commit = _said("git", "-C", str(ROOT), "describe", "--always", "--dirty")
-    return f"{version('image-gateway')} ({commit}), Python {sys.version.split()[0]}, uvicorn {version('uvicorn')}"
+    return f"{version('image-gateway')} ({commit}), Python {sys.version.split()[0]}, httptools {version('httptools')}"
 
 
 def _litellm_version() -> str:

@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 import structlog
-from starlette.types import ASGIApp
 
 from gateway.app.adapters import evidence_shelf, ledger_of, probe_of, shared_state, signer_of
 from gateway.app.adjusting import adjusting_of
@@ -14,6 +12,7 @@ from gateway.app.background import tended
 from gateway.app.budgets import budget_keeper
 from gateway.app.clock import now
 from gateway.app.dialects import dialects
+from gateway.app.planes import Addresses, planes
 from gateway.app.protection import protection
 from gateway.app.reading import published_keys
 from gateway.app.rolling import rolling
@@ -38,7 +37,6 @@ from gateway.engine.room import BridgedRoom, Room
 from gateway.engine.spooling import drain
 from gateway.engine.sweeper import sweep
 from gateway.engine.trail import Keep
-from gateway.listener import listening
 from gateway.ports import Provider
 from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
@@ -51,14 +49,6 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 
 _log = structlog.get_logger("gateway")
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a running gateway listens, with the ports it really got."""
-
-    data_plane: str
-    admin_plane: str
 
 
 @asynccontextmanager
@@ -123,8 +113,10 @@ async def running(
             routers=[requests_router(current, pick_up)],
         )
         operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics, warm=spoken.warm)
-        admin = admin_plane(metrics, operations, shelf, routes.observed.readings, adjusting_of(loaded, ledger))
-        addresses = await _listening(stack, settings, data, admin)
+        admin = admin_plane(
+            metrics, operations, shelf, routes.observed.readings, adjusting_of(loaded, ledger), settings=settings.admin
+        )
+        addresses = await stack.enter_async_context(planes(settings, data, admin, metrics))
         for warning in (*loaded.warnings, *loaded.lapsed):
             _log.warning("config", problem=str(warning))
         _log.info(
@@ -199,14 +191,6 @@ def _operations(
     reloader.record_start()
     readiness = Readiness(Walker(probe_of, accounting, now), routes.ready)
     return Operations(reloader, routes.overrides, routes.conditions.holds, routes.health, readiness, audit, now)
-
-
-async def _listening(stack: AsyncExitStack, settings: Settings, data: ASGIApp, admin: ASGIApp) -> Addresses:
-    """The admin plane first: it is the last to go, and tells of a data plane that cannot listen."""
-    server = settings.server
-    admin_url = await stack.enter_async_context(listening(admin, settings.admin.host, settings.admin.port, grace_s=1))
-    data_url = await stack.enter_async_context(listening(data, server.host, server.port, grace_s=server.shutdown_grace_s))
-    return Addresses(data_url, admin_url)
 
 
 def _tell_swept(orphans: int, why: str) -> None:

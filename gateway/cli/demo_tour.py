@@ -14,8 +14,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from gateway.app.configuration import DEFAULT_CONFIG, load_config
+from gateway.app.planes import Addresses
 from gateway.app.reading import books_of, check_unused
-from gateway.app.running import Addresses, running
+from gateway.app.running import running
 from gateway.cli.demo_app import DEMO_KEY, Picture, draw
 from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import stop_requested

@@ -1,10 +1,8 @@
 """``gateway serve``: run the gateway until SIGTERM or Ctrl-C."""
 
 import gc
-import resource
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -43,19 +41,11 @@ def serve(
 
 async def _serve(loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded], tokens: Tokens) -> None:
     stopped, hung_up = stop_requested(), reload_requested()
-    _allow_many_connections()
     _settle_garbage_collection()
     async with running(loaded, request_log, load, hung_up, tokens) as addresses:
         sys.stdout.write(f"gateway listening on {addresses.data_plane} (admin on {addresses.admin_plane})\n")
         sys.stdout.flush()
         await stopped.wait()
-
-
-def _allow_many_connections() -> None:
-    """A job in flight is two open files, and the usual soft limit is 1,024; the hard one is the system's word."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _settle_garbage_collection() -> None:

@@ -81,6 +81,12 @@ class Server(Written):
     """While a stream is silent, a comment goes out every so many seconds: proxies cut idle connections after 30 to 60 s."""
     shutdown_grace_s: Annotated[int, Field(ge=0, le=3600)] = 330
     """How long requests in flight may finish after SIGTERM, in seconds: an image job takes up to 300 s."""
+    connections_max: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many connections there may be, idle ones too, beyond which: 503. Absent means two fifths of the file descriptors."""
+    head_wait_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 30.0
+    """How long a request's head may take to arrive, in seconds, from the connection on: it is small, and comes without a key."""
+    idle_wait_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 120.0
+    """How long a connection may wait for its next request, in seconds: longer than clients and load balancers keep idle ones."""
 
 
 class Admin(Written):
@@ -90,6 +96,8 @@ class Admin(Written):
     """Address to listen on; keep it private."""
     port: Port = 9090
     """Port to listen on; 0 lets the system choose."""
+    hosts: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
+    """More names to answer to, such as a service's in Kubernetes: a Host that is neither loopback nor 'host' is refused (421)."""
 
 
 class Ledger(Written):

@@ -28,14 +28,18 @@ class ServerSettings:
     client_stall_s_max: float
     heartbeat_s: float
     shutdown_grace_s: int
+    connections_max: int | None
+    head_wait_s_max: float
+    idle_wait_s_max: float
 
 
 @dataclass(frozen=True, slots=True)
 class AdminSettings:
-    """The admin plane's listener; port 0 lets the system choose."""
+    """The admin plane's listener; port 0 lets the system choose. ``hosts`` are more names that it answers to."""
 
     host: str
     port: int
+    hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.core.tag import Header
-from gateway.listener import CONNECTION, BoundedProtocol
+from gateway.listener import CONNECTION, Exchange
 
 
 class AsgiClient:
@@ -16,7 +16,7 @@ class AsgiClient:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, stall_s_max: float) -> None:
-        self._connection: BoundedProtocol = scope["state"][CONNECTION]
+        self._connection: Exchange = scope["state"][CONNECTION]
         self._receive, self._send, self._stall_s_max = receive, send, stall_s_max
 
     async def start(self, status: int, headers: Sequence[Header]) -> None:

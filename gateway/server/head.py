@@ -10,3 +10,8 @@ def head_of(scope: Scope) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         head[name] = f"{head[name]}, {value}" if name in head else value
     return head
+
+
+def as_get(scope: Scope) -> Scope:
+    """HEAD is asked as GET, whose answer's body the listener leaves out (RFC 9110, 9.3.2)."""
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope

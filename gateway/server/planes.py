@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.config.current import Current
+from gateway.config.settings import AdminSettings
 from gateway.core.diagnosis import Refusal
 from gateway.core.readiness import Verdict
 from gateway.engine.adjusting import Adjusting
@@ -20,10 +21,12 @@ from gateway.ports import EvidenceShelf, Ledger
 from gateway.server.admin import Operations, admin_router
 from gateway.server.admin_contract import Readings, admin_contract_router
 from gateway.server.admin_evidence import admin_evidence_router
+from gateway.server.admin_host import HostGuard
 from gateway.server.admin_ledger import admin_ledger_router
 from gateway.server.admin_problem import add_problems
 from gateway.server.errors import failure_of_refusal, gateway_fault
 from gateway.server.evidence import evidence_router
+from gateway.server.head import as_get
 from gateway.server.health import health_router
 from gateway.server.jwks import jwks_router
 from gateway.server.models import models_router
@@ -71,11 +74,20 @@ class _Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope["path"]) if scope["method"] == "POST" else None
-        await (endpoint or self._app)(scope, receive, send)
+        if endpoint is not None:
+            await endpoint(scope, receive, send)
+        else:
+            await self._app(as_get(scope), receive, send)
 
 
 def admin_plane(
-    metrics: Metrics, operations: Operations, shelf: EvidenceShelf, readings: Readings, adjusting: Adjusting
+    metrics: Metrics,
+    operations: Operations,
+    shelf: EvidenceShelf,
+    readings: Readings,
+    adjusting: Adjusting,
+    *,
+    settings: AdminSettings,
 ) -> ASGIApp:
     """What operators and Prometheus call; bind it where applications cannot reach it."""
     app = _bare_app()
@@ -89,7 +101,7 @@ def admin_plane(
     async def exposition() -> Response:
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    return app
+    return HostGuard(app, settings.host, settings.hosts)
 
 
 def _bare_app() -> FastAPI:

@@ -10,7 +10,7 @@ import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.core.diagnosis import Diagnosis, Outcome
+from gateway.core.diagnosis import Diagnosis, Outcome, shape_refusal
 from gateway.core.money import Basis, Cost
 from gateway.core.snapshot import Route
 from gateway.core.tag import NONE, Header, Tag
@@ -19,7 +19,7 @@ from gateway.engine.call import Failure, Progress
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.listener import CONNECTION
 from gateway.server.allowance_headers import allowance_headers
-from gateway.server.errors import error_answer, gateway_fault, gateway_stopped
+from gateway.server.errors import error_answer, failure_of_refusal, gateway_fault, gateway_stopped
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 
@@ -71,10 +71,8 @@ class Recorded:
         self._app, self._metrics, self._log, self._evidence = app, metrics, log, evidence
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, recorded."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        """One request, recorded, also one that the listener has refused."""
+        app = self._app if scope["type"] == "http" else _refused
         record = scope[_KEY] = Record(request_id=_new_id(), begun_s=time.perf_counter())
 
         async def recorded_send(message: Message) -> None:
@@ -89,7 +87,7 @@ class Recorded:
 
         self._metrics.in_flight.inc()
         try:
-            await self._app(scope, receive, recorded_send)
+            await app(scope, receive, recorded_send)
         except (Exception, asyncio.CancelledError) as error:
             stopped, sent = isinstance(error, asyncio.CancelledError), record.progress.attempts > 0
             answer = record.error_answer(gateway_stopped(sent=sent) if stopped else gateway_fault(sent=sent))
@@ -142,6 +140,13 @@ class Recorded:
             _log.warning("unknown cost", request_id=record.request_id, contract=contract, model=record.model)
         elif cost.amount is not None:
             metrics.of(metrics.cost, contract, record.app, cost.currency).inc(float(cost.amount))
+
+
+async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
+    """What the listener says of a request that it could not take."""
+    why = scope["refusal"]
+    failure = failure_of_refusal(shape_refusal(why.reason, why.message, status=why.status))
+    await record_of(scope).error_answer(failure)(scope, receive, send)
 
 
 def _line(record: Record, method: str, owner: str, total_s: float) -> dict[str, object]:

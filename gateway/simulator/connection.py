@@ -4,17 +4,16 @@ import asyncio
 import socket
 import struct
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from gateway import listener
 
-STATE_NAME = "connection"
 # Lingering for zero seconds makes close() send RST instead of FIN.
 _NO_LINGER = struct.pack("ii", 1, 0)
 _FLUSH_STEP_S = 0.01
 _FLUSH_STEPS_MAX = 500
 
 
-class Connection(HttpToolsProtocol):
-    """uvicorn's protocol; requests find it as ``scope["state"]["connection"]``.
+class Connection(listener.Connection):
+    """The listener's connection.
 
     ``expendable``: the request at hand will never be answered, so that a shutdown need not wait for it.
     """
@@ -25,10 +24,9 @@ class Connection(HttpToolsProtocol):
         """Called where a request begins."""
         super().on_message_begin()
         self.expendable = False
-        self.scope["state"][STATE_NAME] = self
 
     def shutdown(self) -> None:
-        """Called once where the server stops."""
+        """Called where the server stops."""
         if self.expendable:
             self.transport.abort()
         else:

@@ -10,7 +10,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from gateway.simulator.connection import STATE_NAME, Connection
+from gateway.listener import CONNECTION
+from gateway.simulator.connection import Connection
 from gateway.simulator.rate import WINDOW_S, ImageRate, duration
 from gateway.simulator.refusal import Refusal
 from gateway.simulator.settings import SimulatorSettings
@@ -37,7 +38,8 @@ class Exchange:
         self.request = Request(scope, receive)
         self._receive, self._send, self._settings = receive, send, settings
         self._began_s = time.monotonic()
-        self._connection: Connection | None = scope.get("state", {}).get(STATE_NAME)
+        exchange = scope.get("state", {}).get(CONNECTION)
+        self._connection: Connection | None = exchange and exchange.wire
 
     async def answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """A complete answer, with these headers and its length."""

@@ -33,8 +33,6 @@ def configure_logs(level: str, stream: TextIO = sys.stderr) -> RequestLog:
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared[:2], processors=[_drop_meta, *shared[2:], _render])
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # What uvicorn says of a request stands in that request's own line already, with its id and its owner.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     # The library tells of each malformed form; so does the request's line.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return RequestLog(stream if logging.getLevelNamesMapping()[level.upper()] <= logging.INFO else None)

@@ -16,6 +16,7 @@ from gateway.core.observed import Reading
 from gateway.core.snapshot import Route
 from gateway.core.staleness import Deadline
 from gateway.telemetry.config_metrics import ConfigMetrics
+from gateway.telemetry.connection_metrics import ConnectionMetrics, Refusals
 
 # Their failures end only when a person acts.
 PAGED_OWNERS = (Owner.ACCOUNT, Owner.VERIFICATION)
@@ -136,6 +137,10 @@ class Metrics:
         """Ask this at every scrape."""
         gauge = Gauge("gateway_ledger_owed_entries", "Ended attempts whose end the ledger has refused.", registry=self.registry)
         gauge.set_function(lambda: float(owed()))
+
+    def watch_connections(self, open_now: Callable[[], Mapping[str, int]], refused: Callable[[], Refusals]) -> None:
+        """Ask these at every scrape, by plane."""
+        self.registry.register(ConnectionMetrics(open_now, refused))
 
     def watch_ledger(self, failing: Callable[[], bool]) -> None:
         """Ask this at every scrape."""
