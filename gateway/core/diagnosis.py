@@ -34,8 +34,9 @@ class Outcome(StrEnum):
 
 
 class Stage(StrEnum):
-    """How far an attempt came: no connection, no answer, an answer with an error status, a faulty success."""
+    """How far an attempt came: no room here, no connection, no answer, an answer with an error status, a faulty success."""
 
+    ROOM = "room"
     CONNECT = "connect"
     ANSWER = "answer"
     STATUS = "status"

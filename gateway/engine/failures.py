@@ -32,6 +32,9 @@ _WAIT = re.compile(r"[0-9.]{1,12}|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4}
 def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
     """The attempt brought no usable answer. 503 and not 502 or 504, whose bodies content networks replace with their own."""
     stage = cause.stage if isinstance(cause, UpstreamFailed) else Stage.BODY
+    if stage is Stage.ROOM:
+        error = _error(f"The gateway could not send the request: {cause}. Try it again.", "server_error", "gateway_has_no_room")
+        return Failure(_NO_ANSWER, error, diagnose(Facts(stage)))
     sent = stage is not Stage.CONNECT
     code = "upstream_answer_unusable" if sent else "upstream_unreachable"
     hint = "It may have been made and billed." if sent else "Nothing was sent; it may be tried again."

@@ -21,6 +21,7 @@ import msgspec
 from gateway.core.bridged import ANSWER_BYTES_MAX, CALLS_MAX, answer_bytes_of
 from gateway.core.diagnosis import Stage
 from gateway.ports import UpstreamCall, UpstreamFailed, UpstreamResponse
+from gateway.providers.errors import upstream_failed
 from gateway.providers.kept_answer import JSON, KeptAnswer, refusal
 from gateway.providers.litellm_answer import encoded, pictured
 from gateway.providers.litellm_transport import AnswerUnusable, BoundedTransport
@@ -116,7 +117,7 @@ def _of_error(error: Exception, last: httpx.Response | None) -> KeptAnswer:
     if refused := next((it for it in chain if isinstance(it, WishRefused)), None):
         return refusal(str(refused), refused.param)
     if any(isinstance(it, _NOT_CONNECTED) for it in chain):
-        raise UpstreamFailed(Stage.CONNECT, "no connection could be made") from error
+        raise upstream_failed(error, Stage.CONNECT) from error
     if any(isinstance(it, httpx.TimeoutException) for it in chain):
         raise UpstreamFailed(Stage.ANSWER, "the answer took too long") from error
     if any(isinstance(it, httpx.TransportError) for it in chain):

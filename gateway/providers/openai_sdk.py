@@ -22,6 +22,7 @@ from gateway.core.snapshot import ProviderSettings, Route
 from gateway.core.text_model import TextModel
 from gateway.core.wire import Auth
 from gateway.ports import UpstreamFailed, UpstreamRefused, UpstreamResponse
+from gateway.providers.errors import upstream_failed
 from gateway.providers.reference import REFERENCE_PNG
 
 MODELS_S_MAX = 10.0
@@ -179,7 +180,7 @@ def _failed(error: Exception, stage: Stage) -> UpstreamFailed:
         case httpx2.ConnectTimeout():
             return UpstreamFailed(Stage.CONNECT, "connecting took too long")
         case httpx2.ConnectError():
-            return UpstreamFailed(Stage.CONNECT, "no connection could be made")
+            return upstream_failed(error, Stage.CONNECT)
         case httpx2.TimeoutException() | TimeoutError():
             return UpstreamFailed(stage, "the answer took too long")
         case httpx2.DecodingError():

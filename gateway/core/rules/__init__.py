@@ -22,6 +22,7 @@ from gateway.core.rules.service import (
     MISCONFIGURED,
     NO_ANSWER,
     NO_CAPACITY,
+    OUT_OF_DESCRIPTORS,
     OVERLOADED,
     PROVIDER_FAILED,
     PROXY_FAILED,
@@ -33,6 +34,7 @@ from gateway.core.rules.service import (
 )
 
 RULES: tuple[Rule, ...] = (
+    OUT_OF_DESCRIPTORS,
     CONNECT,
     NO_ANSWER,
     TOO_LARGE,

@@ -6,6 +6,16 @@ from gateway.core.rules.rule import OPENAI, THREADS, Rule
 _AGAIN = "Wait for retry-after, then send it again."
 _STATUS_PAGE = "Look at the provider's status page."
 
+OUT_OF_DESCRIPTORS = Rule(
+    "gateway.out_of_descriptors",
+    Owner.GATEWAY,
+    "Ops: raise the limit of open files of the gateway's process, or lower server.connections_max.",
+    "Nothing was sent, nothing was billed: the request may be sent again.",
+    "no file descriptor for a connection",
+    stages=frozenset({Stage.ROOM}),
+    outcome=Outcome.NOT_SENT,
+    retryable=True,
+)
 CONNECT = Rule(
     "connect.failed",
     Owner.PROVIDER,

@@ -16,6 +16,7 @@ def answer(status: int, type_: str = "", code: str = "", message: str = "") -> F
 @pytest.mark.parametrize(
     ("facts", "owner", "outcome", "retryable"),
     [
+        (Facts(Stage.ROOM), Owner.GATEWAY, N, True),
         (Facts(Stage.CONNECT), Owner.PROVIDER, N, True),
         (Facts(Stage.ANSWER), Owner.PROVIDER, A, False),
         (Facts(Stage.BODY), Owner.PROVIDER, A, False),
