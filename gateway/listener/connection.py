@@ -1,7 +1,6 @@
 """One connection of a client: bytes in, requests out, in their order. The parser is httptools' (Node's llhttp)."""
 
 import asyncio
-import urllib.parse
 from collections import deque
 from typing import Any, Protocol, cast
 
@@ -22,13 +21,11 @@ from gateway.listener.bounds import (
     Limits,
 )
 from gateway.listener.exchange import Exchange
-from gateway.listener.head import fault_of, target
+from gateway.listener.head import fault_of, framing_of, scope_of
 from gateway.listener.refusal import Refused
 
 CONNECTION = "connection"
 _NEVER_S = float("inf")
-_ASGI = {"version": "3.0", "spec_version": "2.3"}
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Owner(Protocol):
@@ -168,7 +165,7 @@ class Connection(asyncio.Protocol):
         self._in_head = self._begun = False
         self._offered = parser.should_upgrade()
         self._framing_bytes = 0
-        expects = any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
+        expects = version == "1.1" and any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
         scope = self._scope("http", version, method.decode("ascii"))
         keep_alive = version == "1.1" and parser.should_keep_alive()
         self._incoming = exchange = Exchange(scope, self, keep_alive=keep_alive, expects=expects)
@@ -221,7 +218,7 @@ class Connection(asyncio.Protocol):
 
     def resume_reading(self) -> None:
         """See ``Wire``."""
-        if self._reading_held:
+        if self._reading_held and not self.transport.is_closing():
             self._reading_held = False
             self.transport.resume_reading()
 
@@ -307,7 +304,8 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
-            self._decline(data[offer.args[0] :])
+            if not self._deaf:
+                self._decline(data[offer.args[0] :])
         except httptools.HttpParserError as error:
             why, self._refusal = self._refusal, None
             if not self._deaf:
@@ -319,10 +317,9 @@ class Connection(asyncio.Protocol):
         So a new one is told the framing alone, and reads the body.
         """
         self._offered = False
-        framing = b"".join(b"%b: %b\r\n" % it for it in self._headers if it[0] in _FRAMING)
         self._parser = self._new_parser()
         self._repeating = True
-        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing_of(self._headers))
         self._repeating = False
         if rest:
             self._feed(rest)
@@ -355,23 +352,9 @@ class Connection(asyncio.Protocol):
             self._waiting.append(exchange)
 
     def _scope(self, kind: str, version: str, method: str) -> dict[str, Any]:
-        raw_path, query = target(self._url, lenient=kind == refusal.REFUSED)
-        path = raw_path.decode("ascii", "replace")
-        return {
-            "type": kind,
-            "asgi": _ASGI,
-            "http_version": version,
-            "server": self._server,
-            "client": self._client,
-            "scheme": "http",
-            "method": method,
-            "root_path": "",
-            "path": urllib.parse.unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "headers": self._headers,
-            "state": {},
-        }
+        scope = scope_of(kind, version, method, self._url, self._headers)
+        scope["server"], scope["client"] = self._server, self._client
+        return scope
 
     def _wake(self) -> None:
         self.congested = False

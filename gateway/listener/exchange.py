@@ -126,13 +126,12 @@ class Exchange:
         except asyncio.CancelledError:
             self.answer_plainly(FAULT)
         except Exception:
-            if self.broken is None:
+            if self.broken is None and not self.complete:
                 _log.exception("fault")
             self.answer_plainly(self.broken or FAULT)
         else:
-            if not (self.complete or self.left):
-                _log.error("fault", problem="The answer was not finished.")
-                self.answer_plainly(FAULT)
+            # An answer that the app has begun and leaves unfinished is one that it breaks off.
+            self.answer_plainly(FAULT)
 
     def answer_plainly(self, why: Refused) -> None:
         """The app has not done it, or is not asked. An answer that breaks off must not look like a whole one."""

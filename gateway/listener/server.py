@@ -75,7 +75,8 @@ class Listener:
         self._stopping = False
         self._changed = asyncio.Event()
         self._told, self._tell_at_s = 0, 0.0
-        self._timer = self._resumption = self.loop.call_soon(self._sweep)
+        self._timer: asyncio.TimerHandle
+        self._resumption: asyncio.TimerHandle | None = None
         self._sweep()
         self._listen()
 
@@ -83,6 +84,9 @@ class Listener:
         """See ``Owner``."""
         self._connections.add(connection)
         self.counts.open += 1
+        if self._stopping:
+            # It was being accepted meanwhile.
+            self.loop.call_soon(connection.shutdown)
         return TOO_MANY_CONNECTIONS if len(self._connections) > self.limits.connections_max else None
 
     def lost(self, connection: Connection) -> None:
@@ -98,8 +102,11 @@ class Listener:
     async def stop(self, grace_s: float) -> None:
         """Take no more, let what runs end, then cut it off and wait until it has: it may have books to close."""
         self._stopping = True
-        self._resumption.cancel()
+        if self._resumption is not None:
+            self._resumption.cancel()
         self.loop.remove_reader(self._bound)
+        for connection in tuple(self._connections):
+            connection.shutdown()
         try:
             await self._quiet(grace_s)
             for task in self._tasks:
@@ -117,9 +124,6 @@ class Listener:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 while self._connections or self._tasks:
-                    # Some have just been accepted.
-                    for connection in tuple(self._connections):
-                        connection.shutdown()
                     self._changed.clear()
                     await self._changed.wait()
 

@@ -117,6 +117,7 @@ REFUSED = {
     "HTTP/2's preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     "a TLS handshake": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     "an unknown method": (b"FOO / HTTP/1.1\r\nhost: a\r\n\r\n", 400),
+    "a path that is not ASCII": (b"GET /\xc3\xa9 HTTP/1.1\r\nhost: a\r\n\r\n", 400),
     "CONNECT": (b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n", 405),
     "a chunk that is longer than it says": (CHUNKED + b"5\r\nhelloX\r\n0\r\n\r\n", 400),
     "a chunk without a size": (CHUNKED + b"\r\nhello\r\n0\r\n\r\n", 400),
@@ -221,9 +222,14 @@ async def test_a_client_that_leaves_is_noticed_behind_a_request_that_waits(echo:
     assert app.left == ["first"]
 
 
-@pytest.mark.parametrize(
-    "ahead", [b"GET /echo HTTP/1.1\r\nhost: a\r\n\r\n" * 20, HEAD + b"content-length: 90000\r\n\r\n" + b"x" * 90_000]
-)
+AHEAD = {
+    "many requests": b"GET /echo HTTP/1.1\r\nhost: a\r\n\r\n" * 20,
+    "a large one": HEAD + b"content-length: 90000\r\n\r\n" + b"x" * 90_000,
+    "many offers of another protocol": b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n" * 3000,
+}
+
+
+@pytest.mark.parametrize("ahead", AHEAD.values(), ids=AHEAD.keys())
 async def test_more_than_may_wait_is_not_kept(echo: tuple[str, Echo], ahead: bytes) -> None:
     """What is being answered is answered, and the connection closes so that the client knows what was not."""
     url, app = echo
