@@ -100,24 +100,31 @@ class Listener:
         self._own(self.loop.create_task(exchange.run(self.app)))
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more, let what runs end, then cut it off and wait until it has: it may have books to close."""
+        """Take no more, and let what runs end."""
         self._stopping = True
         if self._resumption is not None:
             self._resumption.cancel()
         self.loop.remove_reader(self._bound)
+        self._bound.close()
         for connection in tuple(self._connections):
             connection.shutdown()
         try:
             await self._quiet(grace_s)
-            for task in self._tasks:
-                task.cancel()
-            if self._tasks:
-                await asyncio.wait(set(self._tasks), timeout=CUT_OFF_S_MAX)
         finally:
-            for connection in tuple(self._connections):
-                connection.break_off(at_once=True)
-            await self._quiet(LOST_S_MAX)
+            await self._cut_off()
             self._timer.cancel()
+
+    async def _cut_off(self) -> None:
+        """End what outlived its time, and wait until it has: it may have books to close."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=CUT_OFF_S_MAX)
+        for connection in tuple(self._connections):
+            connection.break_off(at_once=False)
+        await self._quiet(LOST_S_MAX)
+        for connection in tuple(self._connections):
+            connection.break_off(at_once=True)
 
     async def _quiet(self, wait_s: float) -> None:
         """Wait until nothing is left, at most so long."""
