@@ -22,9 +22,8 @@ LINGER_BYTES_MAX = 16 * 1024 * 1024
 REFUSED_AT_ONCE_MAX = 64
 # So many heads that are late get an answer in each sweep; others are closed without one.
 LATE_ANSWERS_A_SWEEP_MAX = 100
-SWEEP_EVERY_S = 1.0
-ACCEPTS_A_TURN_MAX = 64
-ACCEPT_PAUSE_S = 1.0
+# Of uvicorn's ticks, of which ten make a second.
+SWEEP_EVERY_TICKS = 10
 
 
 @dataclass(frozen=True, slots=True)

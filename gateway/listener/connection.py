@@ -45,7 +45,7 @@ class Owner(Protocol):
         """It is gone."""
         ...
 
-    def run(self, exchange: Exchange) -> None:
+    def answer(self, exchange: Exchange) -> None:
         """Have the app answer."""
         ...
 
@@ -276,7 +276,7 @@ class Connection(asyncio.Protocol):
         self._exchange = exchange
         if not self.congested:
             self.deadline_s = _NEVER_S
-        self.owner.run(exchange)
+        self.owner.answer(exchange)
 
     def _part(self, *, gently: bool) -> None:
         """Close; ``gently`` where the client may still be sending, so that it can read the answer before."""

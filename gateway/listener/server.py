@@ -1,25 +1,16 @@
 """A port that an ASGI app answers on: bound before anything answers, stopped without dropping what is in flight."""
 
 import asyncio
-import errno
+import os
 import socket
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from email.utils import formatdate
 
 import structlog
+import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.listener.bounds import (
-    ACCEPT_PAUSE_S,
-    ACCEPTS_A_TURN_MAX,
-    LATE_ANSWERS_A_SWEEP_MAX,
-    REFUSED_AT_ONCE_MAX,
-    SWEEP_EVERY_S,
-    Counts,
-    Limits,
-)
+from gateway.listener.bounds import LATE_ANSWERS_A_SWEEP_MAX, REFUSED_AT_ONCE_MAX, SWEEP_EVERY_TICKS, Counts, Limits
 from gateway.listener.connection import Connection
 from gateway.listener.exchange import Exchange
 from gateway.listener.refusal import TOO_MANY_CONNECTIONS, Refused
@@ -30,8 +21,6 @@ LOST_S_MAX = 1
 # A flood is told of once in so long.
 TELL_EVERY_S = 60.0
 OUT_OF_DESCRIPTORS = "out_of_descriptors"
-# The process or the machine has no room for one more; all else that accept() says is over with the one connection.
-_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log = structlog.get_logger("gateway.listener")
 
 
@@ -55,134 +44,121 @@ async def listening(
     On leaving, no new connection is taken, and requests in flight have ``grace_s`` seconds to finish.
     """
     with _bound(host, port) as bound:
-        listener = Listener(app, bound, protocol=protocol, limits=limits or Limits(), counts=counts or Counts())
+        url = _url(bound)
+        listener = Listener(app, url, grace_s, protocol=protocol, limits=limits or Limits(), counts=counts or Counts())
+        serving = asyncio.create_task(listener.serve([bound]), name=f"listener {url}")
+        serving.add_done_callback(lambda _: listener.listens.set())
+        await listener.listens.wait()
+        if serving.done():
+            await serving
         try:
-            yield _url(bound)
+            yield url
         finally:
-            await listener.stop(grace_s)
+            listener.should_exit = True
+            try:
+                await serving
+            finally:
+                await listener.cut_off()
 
 
-class Listener:
-    """Implements ``connection.Owner``. Accepts by itself, since event loops do not tell what they could not accept."""
+class Listener(uvicorn.Server):
+    """uvicorn's server with connections of our own; signals are left to whoever started it. Implements ``connection.Owner``."""
 
-    def __init__(self, app: ASGIApp, bound: socket.socket, *, protocol: type[Connection], limits: Limits, counts: Counts) -> None:
+    def __init__(
+        self, app: ASGIApp, url: str, grace_s: int, *, protocol: type[Connection], limits: Limits, counts: Counts
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            http=lambda **_: protocol(self),  # type: ignore[arg-type]  # called as the class would be
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=CONNECTIONS_WAITING_MAX,
+            timeout_graceful_shutdown=grace_s,
+        )
+        super().__init__(config)
         self.app, self.limits, self.counts = app, limits, counts
         self.loop = asyncio.get_running_loop()
         self.date = b""
-        self._bound, self._url, self._protocol = bound, _url(bound), protocol
-        self._connections: set[Connection] = set()
-        self._tasks: set[asyncio.Task[object]] = set()
-        self._stopping = False
-        self._changed = asyncio.Event()
+        self.listens = asyncio.Event()
+        self._all_lost = asyncio.Event()
+        self._url = url
+        self._connections: set[Connection] = self.server_state.connections  # type: ignore[assignment]  # all of them are ours
         self._told, self._tell_at_s = 0, 0.0
-        self._timer: asyncio.TimerHandle
-        self._resumption: asyncio.TimerHandle | None = None
-        self._sweep()
-        self._listen()
 
     def opened(self, connection: Connection) -> Refused | None:
         """See ``Owner``."""
         self._connections.add(connection)
         self.counts.open += 1
-        if self._stopping:
+        if self.should_exit:
             # It was being accepted meanwhile.
             self.loop.call_soon(connection.shutdown)
-        return TOO_MANY_CONNECTIONS if len(self._connections) > self.limits.connections_max else None
+        excess = len(self._connections) - self.limits.connections_max
+        if excess > REFUSED_AT_ONCE_MAX:
+            self.counts.refused[TOO_MANY_CONNECTIONS.reason] += 1
+            connection.break_off(at_once=True)
+            return None
+        return TOO_MANY_CONNECTIONS if excess > 0 else None
 
     def lost(self, connection: Connection) -> None:
         """See ``Owner``."""
         self._connections.discard(connection)
         self.counts.open -= 1
-        self._changed.set()
+        if not self._connections:
+            self._all_lost.set()
 
-    def run(self, exchange: Exchange) -> None:
+    def answer(self, exchange: Exchange) -> None:
         """See ``Owner``."""
-        self._own(self.loop.create_task(exchange.run(self.app)))
+        task: asyncio.Task[None] = self.loop.create_task(exchange.run(self.app))
+        self.server_state.tasks.add(task)
+        task.add_done_callback(self.server_state.tasks.discard)
 
-    async def stop(self, grace_s: float) -> None:
-        """Take no more, and let what runs end."""
-        self._stopping = True
-        if self._resumption is not None:
-            self._resumption.cancel()
-        self.loop.remove_reader(self._bound)
-        self._bound.close()
-        for connection in tuple(self._connections):
-            connection.shutdown()
-        try:
-            await self._quiet(grace_s)
-        finally:
-            await self._cut_off()
-            self._timer.cancel()
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See ``uvicorn.Server``."""
+        await super().startup(sockets)
+        self.listens.set()
 
-    async def _cut_off(self) -> None:
+    async def on_tick(self, counter: int) -> bool:
+        """See ``uvicorn.Server``: ten times a second."""
+        ending = await super().on_tick(counter)
+        if counter % SWEEP_EVERY_TICKS == 0:
+            self.date = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+            self._sweep()
+        return ending
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See ``uvicorn.Server``."""
+        yield
+
+    async def cut_off(self) -> None:
         """End what outlived its time, and wait until it has: it may have books to close."""
-        for task in self._tasks:
+        tasks = set(self.server_state.tasks)
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=CUT_OFF_S_MAX)
-        for connection in tuple(self._connections):
-            connection.break_off(at_once=False)
-        await self._quiet(LOST_S_MAX)
-        for connection in tuple(self._connections):
-            connection.break_off(at_once=True)
-
-    async def _quiet(self, wait_s: float) -> None:
-        """Wait until nothing is left, at most so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                while self._connections or self._tasks:
-                    self._changed.clear()
-                    await self._changed.wait()
-
-    def _own(self, task: "asyncio.Task[object]") -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: "asyncio.Task[object]") -> None:
-        self._tasks.discard(task)
-        if self._stopping:
-            self._changed.set()
-
-    def _listen(self) -> None:
-        if not self._stopping:
-            self.loop.add_reader(self._bound, self._accept)
-
-    def _accept(self) -> None:
-        """Take those who wait, a turn's worth of them."""
-        for _ in range(ACCEPTS_A_TURN_MAX):
-            try:
-                accepted, _ = self._bound.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in _NO_ROOM:
-                    # Whoever waits goes on waiting: there may be room soon.
-                    self.counts.refused[OUT_OF_DESCRIPTORS] += 1
-                    self.loop.remove_reader(self._bound)
-                    self._resumption = self.loop.call_later(ACCEPT_PAUSE_S, self._listen)
-                    return
-                continue
-            accepted.setblocking(False)
-            if len(self._connections) >= self.limits.connections_max + REFUSED_AT_ONCE_MAX:
-                self.counts.refused[TOO_MANY_CONNECTIONS.reason] += 1
-                accepted.close()
-            else:
-                self._own(self.loop.create_task(self._connect(accepted)))
-
-    async def _connect(self, accepted: socket.socket) -> None:
-        try:
-            await self.loop.connect_accepted_socket(lambda: self._protocol(self), accepted)
-        except OSError:
-            accepted.close()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CUT_OFF_S_MAX)
+        for at_once in (False, True):
+            for connection in tuple(self._connections):
+                connection.break_off(at_once=at_once)
+            self._all_lost.clear()
+            if self._connections:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._all_lost.wait(), LOST_S_MAX)
 
     def _sweep(self) -> None:
-        """Once a second: the date, whose patience is at an end, and what is to be told."""
-        self._timer = self.loop.call_later(SWEEP_EVERY_S, self._sweep)
-        self.date = b"date: %b\r\n" % formatdate(time.time(), usegmt=True).encode()
+        """Whose patience is at an end, and what is to be told."""
         now_s, answers = self.loop.time(), 0
         for connection in [it for it in self._connections if it.deadline_s <= now_s]:
             answers += connection.overdue(answering=answers < LATE_ANSWERS_A_SWEEP_MAX)
         refused = self.counts.refused
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            # The event loop does not tell of those whom it could not accept.
+            refused[OUT_OF_DESCRIPTORS] += 1
         count = refused[TOO_MANY_CONNECTIONS.reason] + refused[OUT_OF_DESCRIPTORS]
         if count > self._told and now_s >= self._tell_at_s:
             _log.warning(
