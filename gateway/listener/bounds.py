@@ -18,7 +18,7 @@ PIPELINED_BYTES_MAX = 64 * 1024
 # connection, and the client might never read why.
 LINGER_S_MAX = 5.0
 LINGER_BYTES_MAX = 16 * 1024 * 1024
-# So many connections beyond the limit are told so at once; others are closed without a word.
+# So many connections beyond the limit are kept until they have read why; others are told and closed at once.
 REFUSED_AT_ONCE_MAX = 64
 # So many heads that are late get an answer in each sweep; others are closed without one.
 LATE_ANSWERS_A_SWEEP_MAX = 100

@@ -21,6 +21,9 @@ LOST_S_MAX = 1
 # A flood is told of once in so long.
 TELL_EVERY_S = 60.0
 OUT_OF_DESCRIPTORS = "out_of_descriptors"
+_TURNED_AWAY = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+) % (len(TOO_MANY_CONNECTIONS.body), TOO_MANY_CONNECTIONS.body)
 _log = structlog.get_logger("gateway.listener")
 
 
@@ -98,7 +101,8 @@ class Listener(uvicorn.Server):
         excess = len(self._connections) - self.limits.connections_max
         if excess > REFUSED_AT_ONCE_MAX:
             self.counts.refused[TOO_MANY_CONNECTIONS.reason] += 1
-            connection.break_off(at_once=True)
+            connection.write(_TURNED_AWAY)
+            connection.break_off(at_once=False)
             return None
         return TOO_MANY_CONNECTIONS if excess > 0 else None
 

@@ -344,6 +344,18 @@ async def test_one_connection_too_many_is_told_so() -> None:
     assert counts.refused["too_many_connections"] == 1
 
 
+async def test_many_connections_too_many_are_told_so() -> None:
+    """Each of them, while one that stands is served."""
+    counts, limits = Counts(), Limits(connections_max=1)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(listening(Echo(), "127.0.0.1", 0, grace_s=1, limits=limits, counts=counts))
+        first, *others = [await stack.enter_async_context(raw(url)) for _ in range(101)]
+        for client in others:
+            assert (await client.answer()).error["code"] == "too_many_connections"
+        assert (await asked(first, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")).status == 200
+    assert counts.refused["too_many_connections"] == 100
+
+
 async def test_a_client_that_takes_nothing_is_cut_off() -> None:
     """Whatever answers it: an answer that waits holds memory."""
     ended = asyncio.Event()
