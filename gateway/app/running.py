@@ -40,6 +40,7 @@ from gateway.engine.trail import Keep
 from gateway.ports import Provider
 from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints
+from gateway.server.lame_duck import LameDuck
 from gateway.server.planes import admin_plane, data_plane
 from gateway.server.requests import requests_router
 from gateway.server.text_endpoints import text_endpoints
@@ -58,12 +59,14 @@ async def running(
     load: Callable[[], Loaded],
     reload_requested: asyncio.Event | None = None,
     tokens: Tokens | None = None,
+    *,
+    lame_duck: LameDuck | None = None,
 ) -> AsyncIterator[Addresses]:
     """Serve both planes until the block is left; then no new connection is taken and the requests in flight finish.
 
     ``load`` reads the configuration anew whenever its files change or ``reload_requested`` is set, and before keys end that
-    ``tokens`` has. Raises before a port answers: ``LedgerUnavailable``, ``HistoryUnusable``, ``AuditUnavailable``,
-    ``OverridesUnavailable``, ``PortUnavailable``.
+    ``tokens`` has. ``lame_duck`` begins when the caller says so. Raises before a port answers: ``LedgerUnavailable``,
+    ``HistoryUnusable``, ``AuditUnavailable``, ``OverridesUnavailable``, ``PortUnavailable``.
     """
     settings, current = loaded.settings, Current(loaded.snapshot)
     async with AsyncExitStack() as stack:
@@ -111,6 +114,7 @@ async def running(
             evidence=evidence,
             keys=published_keys(settings.signing),
             routers=[requests_router(current, pick_up)],
+            lame_duck=lame_duck,
         )
         operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics, warm=spoken.warm)
         admin = admin_plane(

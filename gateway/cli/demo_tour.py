@@ -69,7 +69,7 @@ async def _tour(urls: dict[str, str], request_log: RequestLog, *, once: bool) ->
         _show(console, addresses, pictures, books_of(loaded))
         if not once:
             console.print("Serving until Ctrl-C …", style="dim")
-            await stopped.wait()
+            await stopped
 
 
 async def _keep_bills(urls: Mapping[str, str]) -> None:

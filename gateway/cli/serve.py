@@ -1,6 +1,8 @@
 """``gateway serve``: run the gateway until SIGTERM or Ctrl-C."""
 
+import asyncio
 import gc
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +17,7 @@ from gateway.app.running import running
 from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import reload_requested, stop_requested
 from gateway.config import Loaded, Tokens
+from gateway.server.lame_duck import LameDuck
 from gateway.telemetry.logs import configure_logs
 from gateway.telemetry.request_log import RequestLog
 
@@ -29,6 +32,8 @@ def serve(
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C; requests in flight finish first, unless the signal comes a second time.
 
+    After SIGTERM it still serves for server.lame_duck_s while /readyz is 503, so that balancers learn of it.
+
     An edited configuration takes effect by itself; SIGHUP has it read at once.
     """
     with failing_clearly():
@@ -40,12 +45,15 @@ def serve(
 
 
 async def _serve(loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded], tokens: Tokens) -> None:
-    stopped, hung_up = stop_requested(), reload_requested()
+    server, lame_duck = loaded.settings.server, LameDuck()
+    stopped, hung_up = stop_requested(server.lame_duck_s + server.shutdown_grace_s), reload_requested()
     _settle_garbage_collection()
-    async with running(loaded, request_log, load, hung_up, tokens) as addresses:
+    async with running(loaded, request_log, load, hung_up, tokens, lame_duck=lame_duck) as addresses:
         sys.stdout.write(f"gateway listening on {addresses.data_plane} (admin on {addresses.admin_plane})\n")
         sys.stdout.flush()
-        await stopped.wait()
+        if await stopped is signal.SIGTERM:
+            lame_duck.begun = True
+            await asyncio.sleep(server.lame_duck_s)
 
 
 def _settle_garbage_collection() -> None:

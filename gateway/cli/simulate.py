@@ -34,4 +34,4 @@ async def _simulate(settings: SimulatorSettings, host: str, port: int) -> None:
     async with running(settings, host, port) as url:
         sys.stdout.write(f"simulator {settings.name} listening on {url}\n")
         sys.stdout.flush()
-        await stopped.wait()
+        await stopped

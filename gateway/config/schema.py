@@ -79,6 +79,8 @@ class Server(Written):
     """How long a client may take nothing of its answer, in seconds, before it is cut off and counts as one that has left."""
     heartbeat_s: Annotated[Seconds, Field(gt=0, le=3600)] = 15.0
     """While a stream is silent, a comment goes out every so many seconds: proxies cut idle connections after 30 to 60 s."""
+    lame_duck_s: Annotated[Seconds, Field(ge=0, le=300)] = 5.0
+    """After SIGTERM: so many seconds of serving on while /readyz is 503, until every balancer has noticed; not after Ctrl-C."""
     shutdown_grace_s: Annotated[int, Field(ge=0, le=3600)] = 330
     """How long requests in flight may finish after SIGTERM, in seconds: an image job takes up to 300 s."""
     connections_max: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -27,6 +27,7 @@ class ServerSettings:
     bridged_answer_bytes_max: int
     client_stall_s_max: float
     heartbeat_s: float
+    lame_duck_s: float
     shutdown_grace_s: int
     connections_max: int | None
     head_wait_s_max: float

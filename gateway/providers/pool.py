@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 from typing import NamedTuple
 
 from gateway.core.diagnosis import Stage
@@ -12,6 +13,8 @@ from gateway.providers.errors import FOREIGN, upstream_failed
 IDLE_CONNECTION_S = 15
 # Per origin. There is no limit on connections in use: admission is decided before an attempt, not by a hidden queue.
 IDLE_CONNECTIONS_MAX = 256
+# Until all connections are reported lost once they are closed.
+LOST_S_MAX = 1.0
 
 
 class Origin(NamedTuple):
@@ -78,7 +81,9 @@ class Pool:
         for connection in tuple(self._open):
             connection.abort()
         if self._open:
-            await self._all_lost.wait()
+            # uvloop never reports a connection lost whose making was cancelled as it was made.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_lost.wait(), LOST_S_MAX)
 
     async def _connect(self, origin: Origin, connect_s: float) -> Connection:
         """The loop tries each address of the host."""

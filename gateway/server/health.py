@@ -11,17 +11,22 @@ from gateway.config.current import Current
 from gateway.core.readiness import Verdict
 from gateway.core.snapshot import Snapshot
 from gateway.ports import Ledger
+from gateway.server.lame_duck import LameDuck
 from gateway.server.record import Record, record_of
 
 LEDGER_LAG_MAX_S = 10.0
 
 
 def health_router(
-    current: Current, ledger: Ledger, verdicts: Callable[[], Mapping[str, Verdict]], spool_room: Callable[[], bool]
+    current: Current,
+    ledger: Ledger,
+    verdicts: Callable[[], Mapping[str, Verdict]],
+    spool_room: Callable[[], bool],
+    lame_duck: LameDuck,
 ) -> APIRouter:
     """``/healthz`` is 200 while the process answers; ``/readyz`` is 503 while the ledger fails or does not keep up.
 
-    Unless there are contracts that may spool meanwhile, and room for what they book.
+    Unless there are contracts that may spool meanwhile, and room for what they book. It is 503 too once the gateway is to stop.
 
     ``/readyz?verbose`` also lists the routes of each model by ``verdicts``; they do not change the status.
     """
@@ -39,6 +44,8 @@ def health_router(
         status = "ledger_failing" if ledger.failing else "ledger_lag" if lag_s > LEDGER_LAG_MAX_S else "ready"
         if status != "ready" and _spools(current.snapshot) and spool_room():
             status = "ledger_spooling"
+        if lame_duck.begun:
+            status = "stopping"
         body: dict[str, Any] = {"status": status, "config_revision": current.snapshot.revision, "ledger_lag_s": round(lag_s, 3)}
         if "verbose" in request.query_params:
             body["models"] = _models(current.snapshot, verdicts())

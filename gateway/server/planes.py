@@ -29,6 +29,7 @@ from gateway.server.evidence import evidence_router
 from gateway.server.head import as_get
 from gateway.server.health import health_router
 from gateway.server.jwks import jwks_router
+from gateway.server.lame_duck import LameDuck
 from gateway.server.models import models_router
 from gateway.server.not_found import not_found
 from gateway.server.record import Recorded, record_of
@@ -48,13 +49,14 @@ def data_plane(
     evidence: EvidenceKeeping | None = None,
     keys: Mapping[str, Any] = MappingProxyType({"keys": ()}),
     routers: Sequence[APIRouter] = (),
+    lame_duck: LameDuck | None = None,
 ) -> ASGIApp:
     """What applications call: the Images API (``endpoints`` by path), the models, and health for load balancers."""
-    app = _bare_app()
+    app, lame_duck = _bare_app(), lame_duck or LameDuck()
     for path, endpoint in endpoints.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(models_router(current))
-    app.include_router(health_router(current, ledger, verdicts, spool_room))
+    app.include_router(health_router(current, ledger, verdicts, spool_room, lame_duck))
     app.include_router(jwks_router(keys))
     if evidence is not None:
         app.include_router(evidence_router(current, evidence.shelf))
@@ -63,7 +65,7 @@ def data_plane(
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Exception, _failed)
-    return Recorded(_Shortcut(endpoints, app), metrics, log, evidence)
+    return Recorded(_Shortcut(endpoints, app), metrics, log, evidence, lame_duck)
 
 
 class _Shortcut:

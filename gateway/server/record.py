@@ -20,6 +20,7 @@ from gateway.engine.evidence import EvidenceKeeping
 from gateway.listener import CONNECTION
 from gateway.server.allowance_headers import allowance_headers
 from gateway.server.errors import error_answer, failure_of_refusal, gateway_fault, gateway_stopped
+from gateway.server.lame_duck import LameDuck
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 
@@ -67,8 +68,10 @@ def record_of(scope: Scope) -> Record:
 class Recorded:
     """Plain ASGI middleware: opens the record, completes the headers, guards against faults, writes it all down at the end."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog, evidence: EvidenceKeeping | None) -> None:
-        self._app, self._metrics, self._log, self._evidence = app, metrics, log, evidence
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, log: RequestLog, evidence: EvidenceKeeping | None, lame_duck: LameDuck
+    ) -> None:
+        self._app, self._metrics, self._log, self._evidence, self._lame_duck = app, metrics, log, evidence, lame_duck
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, recorded, also one that the listener has refused."""
@@ -79,6 +82,8 @@ class Recorded:
             if message["type"] == "http.response.start":
                 record.status, record.head_s = message["status"], time.perf_counter() - record.begun_s
                 message["headers"] = _completed(message["headers"], record)
+                if self._lame_duck.begun:
+                    message["headers"].append((b"connection", b"close"))
                 await send(message)
                 return
             await send(message)

@@ -46,8 +46,8 @@ class Program:
         return self.urls[0]
 
     def stop(self) -> int:
-        """Ask it to stop and wait until it has."""
-        self.process.send_signal(signal.SIGTERM)
+        """Ask it to stop, as a person does who does not wait for balancers, and wait until it has."""
+        self.process.send_signal(signal.SIGINT)
         return self._ended()
 
     def kill(self) -> None:

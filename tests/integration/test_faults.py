@@ -1,6 +1,7 @@
 """Faults of a provider: what the client is told, and what the ledger says of the money."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -128,7 +129,7 @@ async def test_what_is_in_flight_at_shutdown_is_finished(own_house: House) -> No
         async with asyncio.timeout(10):
             while control(own_house.openai.url, "stats")["requests"] == 0:
                 await asyncio.sleep(0.02)
-        own_house.gateway.process.terminate()
+        own_house.gateway.process.send_signal(signal.SIGINT)
         async with await asking as answer:
             assert (await answer.json())["gateway"]["images"] == 1
     assert own_house.gateway.process.wait(20) == 0
@@ -160,7 +161,7 @@ async def test_a_second_signal_waits_for_nobody_but_the_books(own_house: House) 
         async with asyncio.timeout(10):
             while control(own_house.openai.url, "stats")["requests"] == 0:
                 await asyncio.sleep(0.02)
-        own_house.gateway.process.terminate()
+        own_house.gateway.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):
             while await accepts(own_house.url):
                 await asyncio.sleep(0.02)
