@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from http.client import IncompleteRead
@@ -25,7 +26,7 @@ TOOL = {"type": "image_generation", "size": "1024x1024", "quality": "low"}
 WISH: dict[str, Any] = {"model": "gpt-5.5", "input": "An owl reading by lamplight", "tools": [TOOL]}
 SDK = ROOT / "tests" / "sdk"
 CLIENTS = {
-    "python, newest": (str(ROOT / ".venv-sdk" / "bin" / "python"), str(SDK / "python_responses.py")),
+    "python": (sys.executable, str(SDK / "python_responses.py")),
     "node": ("node", str(SDK / "node_responses.mjs")),
 }
 # OpenAI's list as of 2026-11-23; the text model's by the announcement of Microsoft Foundry, read 2026-11-24.

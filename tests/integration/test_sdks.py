@@ -18,8 +18,7 @@ from tests.sdk.python_client import WISH
 
 SDK = ROOT / "tests" / "sdk"
 CLIENTS = {
-    "python, the run-time's version": [sys.executable, SDK / "python_client.py"],
-    "python, newest": [ROOT / ".venv-sdk" / "bin" / "python", SDK / "python_client.py"],
+    "python": [sys.executable, SDK / "python_client.py"],
     "node": ["node", SDK / "node_client.mjs"],
 }
 TAG = {
