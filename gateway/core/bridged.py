@@ -1,6 +1,6 @@
 """What litellm passes on to each vendor. The rest it would drop in silence, so no route behind it may be asked for that.
 
-Source: litellm 1.106.2, ``litellm/llms/VENDOR/image_generation`` and ``image_edit``, read 2026-11-24.
+Source: litellm 1.110.2, ``litellm/llms/VENDOR/image_generation`` and ``image_edit``, read 2026-12-01.
 """
 
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ class Vendor:
 _ONE = Passed(n_max=1, references_max=1)
 _SIZED = Passed(frozenset({"size"}))
 _STABILITY_SIZES = frozenset({"1024x1024", "1792x1024", "1024x1792", "512x512", "256x256"})
-# Any other it would take for 1024x1024.
+# Any other gets the nearest of five shapes, and nobody is told.
 _IMAGEN_SIZES = frozenset({"1024x1024", "1792x1024", "1024x1792", "1280x896", "896x1280"})
 _FLUX_FORMATS = frozenset({"png", "jpeg"})
 _GPT_IMAGE = frozenset({"size", "quality", "background"})

@@ -26,7 +26,7 @@ def encoded(answer: Any) -> bytes:
 
 
 def _whole(usage: dict[str, Any]) -> dict[str, Any]:
-    """With the tokens that only the total counts: litellm 1.106.2 leaves Gemini's thoughts out, which are billed as text."""
+    """With the tokens that only the total counts: litellm 1.110.2 leaves Gemini's thoughts out, which are billed as text."""
     told_in, told_out = usage.get("input_tokens"), usage.get("output_tokens")
     if not isinstance(told_in, int) or not isinstance(told_out, int):
         return usage

@@ -1,6 +1,6 @@
 """Black Forest Labs: a task is submitted, then asked for until it is done. The request and the answer are litellm's.
 
-litellm 1.106.2 takes the key of a generation from the environment only, asks for results at its own pace, and would take a poll
+litellm 1.110.2 takes the key of a generation from the environment only, asks for results at its own pace, and would take a poll
 that was throttled for a request that was: so the polling is done here, until the call's own end.
 """
 

@@ -4,7 +4,7 @@ from typing import Any
 
 
 class Silent:
-    """As far as the code of images speaks to it (litellm 1.106.2)."""
+    """As far as the code of images speaks to it (litellm 1.110.2)."""
 
     def __init__(self) -> None:
         self.model_call_details: dict[str, Any] = {}

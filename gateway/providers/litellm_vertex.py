@@ -1,6 +1,6 @@
 """Imagen on Vertex AI: the request and the answer are litellm's, the token is the provider's credential.
 
-litellm 1.106.2 would fetch tokens itself, through a package that keeps keys of service accounts and asks metadata servers. Here
+litellm 1.110.2 would fetch tokens itself, through a package that keeps keys of service accounts and asks metadata servers. Here
 the credential is an access token, which a command prints (``gcloud auth print-access-token``) and the gateway replaces.
 """
 
