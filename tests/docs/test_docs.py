@@ -4,8 +4,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
-import openai
 import pytest
 
 from gateway.core.diagnosis import Owner
@@ -60,9 +60,11 @@ def test_the_readme_s_commands_work(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert "openai-direct@2026-10-01 OpenAI" in done.stdout
         house.fault(kind="status", status=401, times=1)
-        with openai.OpenAI(base_url=f"{house.url}/v1", api_key=STOREFRONT_KEY) as sdk, pytest.raises(openai.APIError) as failed:
-            sdk.images.generate(model="gpt-image-2", prompt="A paper boat")
-        request_id = failed.value.request_id
+        caught = (
+            f"import openai\ntry:\n{indent(program, '    ')}\nexcept openai.APIStatusError as error:\n    print(error.request_id)"
+        )
+        failed = subprocess.run([sys.executable, "-c", caught], capture_output=True, text=True, check=True, env=environment)
+        request_id = re.findall(r"gw_[0-9a-f]+", failed.stdout)[0]
         commands = [
             line for section in ("Ops", "Finance", "Support") for line in shell_lines(section) if line.startswith("gateway ")
         ]
