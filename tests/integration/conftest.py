@@ -5,8 +5,10 @@ import re
 import shutil
 import ssl
 import subprocess
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +18,7 @@ from tests.integration.programs import CONFIG, House, build_house, control, tear
 from tests.integration.reloads import Site, build_site
 from tests.integration.two_contracts import Place, two_providers
 
+DAY_LEFT_S_MIN = 30.0
 Edited = Callable[[str, str, str], House]
 
 
@@ -127,3 +130,12 @@ def tls(certificate: Path) -> ssl.SSLContext:
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gateway's side trusts the certificate, by OpenSSL's own setting."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+
+@pytest.fixture
+def one_day() -> None:
+    """The test and the programs that it starts see one date: where midnight is near, it begins behind that."""
+    now = datetime.now(UTC)
+    left_s = (datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC) - now).total_seconds()
+    if left_s < DAY_LEFT_S_MIN:
+        time.sleep(left_s)

@@ -18,6 +18,8 @@ from tests.integration.two_contracts import GENERATIONS, KEY, WISH, Configuratio
 from tests.real_postgres import RealPostgres
 from tests.real_redis import real_redis
 
+pytestmark = pytest.mark.usefixtures("one_day")
+
 REQUESTS = 1_000
 # Over two gateways: enough that each refuses many while the other delivers.
 SHARED = 300

@@ -5,10 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.integration.programs import House, control, run
 from tests.integration.reloads import tell
 from tests.integration.two_contracts import KEY, Configuration, Place, ask, changed
+
+pytestmark = pytest.mark.usefixtures("one_day")
 
 
 def today() -> date:

@@ -201,6 +201,7 @@ def test_what_cannot_be_used_is_refused(folder: Path) -> None:
         assert "Traceback" not in done.output
 
 
+@pytest.mark.usefixtures("one_day")
 async def test_a_running_gateway_books_what_the_file_says(place: Place, tmp_path: Path) -> None:
     """A refund that names the request it refunds, through the admin plane, while the ledger is that gateway's."""
     with place.gateway(CONFIGURATION) as house:
