@@ -1,6 +1,6 @@
 """What a caller asked for at the Responses API: a text model with the image tool, read and checked once at the border."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.core.diagnosis import Refusal, shape_refusal
@@ -11,6 +11,7 @@ TOOL = "image_generation"
 CALL = f"{TOOL}_call"
 # A longer text than this is not kept whole while a body is read, so its length would not be known.
 TEXT_BYTES_MAX = 190 * 1024
+_UTF8_BYTES_MAX = 4  # of one character
 OUTPUT_TOKENS_MIN, OUTPUT_TOKENS_MAX = 16, 1_000_000
 PROMPT_CHARS_KEPT = 64 * 1024
 _TOOL_JSON = 'tools: [{"type": "image_generation"}]'
@@ -30,8 +31,8 @@ _REFUSED = {
 }
 
 
-def parse_response(fields: Mapping[str, Any]) -> ImageRequest:
-    """Check the members of a body; raises ``Refusal`` with the member's name.
+def parse_response(fields: Mapping[str, Any]) -> tuple[ImageRequest, str]:
+    """The request, and all its texts, so that a provider's echo of them can be found; raises ``Refusal`` with a member's name.
 
     Images, masks and files anywhere in it count as references. Shape: OpenAI's API reference for Responses (openai-python
     3.54, read 2026-11-24).
@@ -49,10 +50,10 @@ def parse_response(fields: Mapping[str, Any]) -> ImageRequest:
         message = f"Invalid type for 'tools': expected its model to be a string, but got {json_type(image_model)} instead."
         raise shape_refusal("invalid_type", message, param="tools")
     texts, references = _content(fields)
-    return ImageRequest(
+    request = ImageRequest(
         operation=Operation.RESPONSE,
         model=model,
-        prompt_bytes=sum(map(_length, texts)),
+        prompt_bytes=_length("".join(texts)),
         n=integer(fields, "max_tool_calls", 1, 1, N_MAX),
         size=word(tool, "size"),
         quality=word(tool, "quality"),
@@ -69,11 +70,7 @@ def parse_response(fields: Mapping[str, Any]) -> ImageRequest:
             forced=_forced(fields.get("tool_choice"), only=len(fields["tools"]) == 1),
         ),
     )
-
-
-def prompt_of(fields: Mapping[str, Any]) -> str:
-    """All texts of the body, so that a provider's echo of them can be found."""
-    return "\n".join(_content(fields)[0])[:PROMPT_CHARS_KEPT]
+    return request, "\n".join(texts)[:PROMPT_CHARS_KEPT]
 
 
 def _check_service_tier(tier: object) -> None:
@@ -124,47 +121,47 @@ def _output_tokens_max(fields: Mapping[str, Any]) -> int | None:
 
 
 def _content(fields: Mapping[str, Any]) -> tuple[list[str], int]:
-    """All texts, names of members included, and how many images and files there are."""
+    """All texts, names of members and numbers included, and how many images and files there are."""
     texts: list[str] = []
     references = 0
-    for it in _objects(fields):
-        files = {name for name in _FILES if isinstance(it.get(name), str)}
-        if it.get("type") == "item_reference":
-            message = (
-                "Unsupported item in 'input': 'item_reference'. Send the item itself: what a provider keeps is not known here."
-            )
-            raise shape_refusal("unsupported_parameter", message, param="input")
-        drawn = it.get("type") == CALL
-        references += bool(files) or drawn
-        for name, value in it.items():
-            texts.append(name)
-            if name not in files and not (drawn and name == "result"):
-                texts += _texts(value)
-    return texts, references
-
-
-def _objects(value: object) -> Iterator[Mapping[str, Any]]:
-    """Every object in a JSON value."""
-    waiting = [value]
+    waiting: list[Mapping[str, Any] | list[Any]] = [fields]
     while waiting:
         at = waiting.pop()
         if isinstance(at, Mapping):
-            yield at
-            waiting += at.values()
-        elif isinstance(at, list):
-            waiting += at
+            texts += at
+            own, drawn = _read_item(at)
+            references += drawn
+        else:
+            own = at
+        for value in own:
+            if isinstance(value, str):
+                texts.append(_bounded(value))
+            elif isinstance(value, Mapping | list):
+                waiting.append(value)
+            elif value is not None:
+                texts.append(str(value))
+    return texts, references
 
 
-def _texts(value: object) -> Iterator[str]:
-    """The strings that a member holds itself, or in a list; numbers are texts, too."""
-    for it in value if isinstance(value, list) else (value,):
-        if isinstance(it, str):
-            if _length(it) > TEXT_BYTES_MAX:
-                message = f"A text in the body has more than {TEXT_BYTES_MAX} bytes. Send it in several parts."
-                raise shape_refusal("string_above_max_length", message, param="input")
-            yield it
-        elif isinstance(it, int | float):
-            yield str(it)
+def _read_item(item: Mapping[str, Any]) -> tuple[list[Any], bool]:
+    """Its values but for those that are no text, and whether it is an image or a file."""
+    kind = item.get("type")
+    if kind == "item_reference":
+        message = "Unsupported item in 'input': 'item_reference'. Send the item itself: what a provider keeps is not known here."
+        raise shape_refusal("unsupported_parameter", message, param="input")
+    hidden = {name for name in _FILES & item.keys() if isinstance(item[name], str)}
+    drawn = kind == CALL
+    if not hidden and not drawn:
+        return list(item.values()), False
+    hidden |= {"result"} if drawn else set()
+    return [value for name, value in item.items() if name not in hidden], True
+
+
+def _bounded(text: str) -> str:
+    if len(text) * _UTF8_BYTES_MAX > TEXT_BYTES_MAX and _length(text) > TEXT_BYTES_MAX:
+        message = f"A text in the body has more than {TEXT_BYTES_MAX} bytes. Send it in several parts."
+        raise shape_refusal("string_above_max_length", message, param="input")
+    return text
 
 
 def _length(text: str) -> int:

@@ -7,37 +7,24 @@ from typing import Any
 import msgspec
 
 from gateway.core.wire import NO_MEMBERS, Scalar
+from gateway.relay.request_json import IMAGE_VALUES_MAX, request_object
 
-UNDERSTOOD = (
-    "model", "prompt", "n", "size", "quality", "output_format", "background", "stream", "partial_images", "safety_identifier",
-    "user",
-)  # fmt: skip
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class MalformedBody(Exception):
-    """The body is not one JSON object."""
-
-
 class RequestBody:
-    """Every member keeps the bytes it came with; of a repeated member the last counts, here and upstream alike.
+    """Every member keeps the bytes it came with. ``fields`` are their values, ``members`` the names of all that are not ``null``.
 
-    ``fields`` are those that the gateway understands, ``members`` the names of all that are not ``null``.
+    Raises as ``request_object`` does.
     """
 
     references = 0
     form = False
 
     def __init__(self, body: bytes) -> None:
-        try:
-            body.decode()  # the decoder below does not look into members it leaves raw
-            self._members = _MEMBERS.decode(body)
-            self.fields: dict[str, Any] = {
-                name: msgspec.json.decode(self._members[name]) for name in UNDERSTOOD if name in self._members
-            }
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise MalformedBody(str(error)) from error
-        self.members = frozenset(name for name, value in self._members.items() if bytes(value) != b"null")
+        self.fields: dict[str, Any] = request_object(body, IMAGE_VALUES_MAX)
+        self._members = _MEMBERS.decode(body)
+        self.members = frozenset(name for name, value in self.fields.items() if value is not None)
 
     def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = "") -> bytes:
         """See ``call.Body``."""
@@ -50,7 +37,7 @@ class RequestBody:
     @property
     def fingerprint(self) -> str:
         """The same for the same members and values, however they are written; a member that is ``null`` is as good as absent."""
-        content = {name: msgspec.json.decode(self._members[name]) for name in self.members}
+        content = {name: self.fields[name] for name in self.members}
         return sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
     def close(self) -> None:

@@ -7,8 +7,8 @@ import msgspec
 
 from gateway.core.response_request import TOOL
 from gateway.core.wire import NO_MEMBERS, Scalar
-from gateway.relay.request_body import MalformedBody
-from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, STRING_BYTES_KEPT, ScannedSpool
+from gateway.relay.request_json import RESPONSE_VALUES_MAX, MalformedBody
+from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, STRING_BYTES_KEPT, ScannedSpool, tokens_max
 from gateway.relay.scanner import EnvelopeScanner
 from gateway.relay.spool import Spool, SpooledContent
 
@@ -76,14 +76,18 @@ class ResponseReader(ScannedSpool):
     """Feed it the body in any chunks, then ``finish``."""
 
     def __init__(self, spool: Spool) -> None:
-        super().__init__(spool, EnvelopeScanner(string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX))
+        scanner = EnvelopeScanner(
+            places=frozenset(),
+            string_bytes_kept=STRING_BYTES_KEPT,
+            envelope_bytes_max=ENVELOPE_BYTES_MAX,
+            tokens_max=tokens_max(RESPONSE_VALUES_MAX),
+        )
+        super().__init__(spool, scanner, RESPONSE_VALUES_MAX)
 
     async def finish(self) -> ResponseBody:
         """Raises ``MalformedBody`` where the object is not complete, or its tools are too large."""
-        scanner, fields = self.scanner, await self.object()
-        if scanner.repeated:
-            raise MalformedBody(f"the member {sorted(scanner.repeated)[0]!r} stands in it twice")
-        members = _Members(scanner.named_beginnings, self.spool.size)
+        fields = await self.object()
+        members = _Members(self.scanner.named_beginnings, self.spool.size)
         tools = await self._tools(members) if "tools" in fields else b"[]"
         return ResponseBody(self.spool, fields, tools, members, self.fingerprint)
 
@@ -96,7 +100,7 @@ class ResponseReader(ScannedSpool):
 
 
 def _with_model(tools: bytes, model: str) -> bytes:
-    """The list as it was written, but that the image tool has a model, and each of its members once: the last counts."""
+    """The list as it was written, but that the image tool has a model."""
     listed: list[msgspec.Raw] = msgspec.json.decode(tools, type=list[msgspec.Raw])
     for index, raw in enumerate(listed):
         tool = _OBJECT.decode(raw)

@@ -6,7 +6,6 @@ quote and nothing else, so a megabyte of base64 costs about as much as a memory 
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,8 @@ from gateway.relay.picture_digest import PictureDigest, with_digest
 
 STRING_BYTES_KEPT = 1024
 ENVELOPE_BYTES_MAX = 1024 * 1024
+# Strings and brackets, of which each takes about 1 µs: a Responses answer of 10 images, all tools repeated, has some thousand.
+TOKENS_MAX = 60_000
 _SPACE = b" \t\r\n"
 _QUOTE, _BACKSLASH, _COLON, _BRACE = b'"\\:{'
 _OPENED_BY = {0x7D: 0x7B, 0x5D: 0x5B}
@@ -35,11 +36,16 @@ class MalformedAnswer(Exception):
     """The bytes are not one complete JSON object of a sane envelope."""
 
 
+class TooManyTokens(MalformedAnswer):
+    """There are more strings and brackets in it than are looked at."""
+
+
 class EnvelopeScanner:
     """Feed it the body in any chunks; ``complete`` once the object's closing brace has come.
 
     ``places`` say which strings are images. ``image_seen`` turns true as soon as one outgrows ``string_bytes_kept``;
-    ``pictures`` tells of each that has ended, in order, what it is, with ``hashed`` also its SHA-256.
+    ``pictures`` tells of each that has ended, in order, what it is, with ``hashed`` also its SHA-256. ``tokens_left``: so many
+    more strings and brackets are read.
     """
 
     def __init__(
@@ -50,12 +56,14 @@ class EnvelopeScanner:
         hashed: bool = False,
         string_bytes_kept: int = STRING_BYTES_KEPT,
         envelope_bytes_max: int = ENVELOPE_BYTES_MAX,
+        tokens_max: int = TOKENS_MAX,
     ) -> None:
         self.complete = self.image_seen = False
         self.pictures: list[Picture | None] = []
         self._places = places
         self._stacks = {stack for stack, _ in places}
         self._string_bytes_kept, self._envelope_bytes_max = string_bytes_kept, envelope_bytes_max
+        self.tokens_left = tokens_max
         self._hash = hashlib.sha256() if digest else None
         self._hashed = hashed
         self._fed_bytes = 0
@@ -82,6 +90,8 @@ class EnvelopeScanner:
             return b""
         position = self._read_string(chunk, 0) if self._in_string else self._resume(chunk)
         brace = -1 if self._in_string else self._read_structure(chunk, position)
+        if self.tokens_left < 0:
+            raise TooManyTokens("the JSON has too many strings, objects and lists")
         if brace < 0:
             if self._hash is not None:
                 self._hash.update(chunk)
@@ -108,12 +118,16 @@ class EnvelopeScanner:
 
         ``exact``: see ``kept_json.object_of``.
         """
-        if not self.complete:
-            raise MalformedAnswer("the JSON object is cut short")
         try:
-            return object_of(self._envelope, exact=exact)
+            return object_of(self.text(), exact=exact)
         except ValueError as error:
             raise MalformedAnswer(str(error)) from error
+
+    def text(self) -> bytearray:
+        """The whole object as it was written, long strings cut; raises ``MalformedAnswer`` where it is not complete."""
+        if not self.complete:
+            raise MalformedAnswer("the JSON object is cut short")
+        return self._envelope
 
     @property
     def sha256(self) -> str | None:
@@ -124,12 +138,6 @@ class EnvelopeScanner:
     def names(self) -> frozenset[str]:
         """Of the object's own members, so far. A name that outgrows ``string_bytes_kept`` is left out, here and below."""
         return frozenset(name for name, _, _ in self._named_members())
-
-    @property
-    def repeated(self) -> frozenset[str]:
-        """Which of the object's own members came more than once, whatever their values."""
-        times = Counter(name for name, _, _ in self._named_members())
-        return frozenset(name for name in times if times[name] > 1)
 
     @property
     def spans(self) -> dict[str, tuple[int, int]]:
@@ -173,6 +181,7 @@ class EnvelopeScanner:
         stack, kept_from, fed_bytes = self._stack, position, self._fed_bytes
         while not self._in_string:
             for token in _TOKEN.finditer(chunk, position):
+                self.tokens_left -= 1
                 kind = token.lastindex
                 if kind == _SHORT:
                     if self._noted:
@@ -255,6 +264,7 @@ class EnvelopeScanner:
         written = None
         if self._string_cut:
             del self._envelope[whole_end(self._envelope, self._kept_start) :]
+            _drop_half_a_character(self._envelope)
             self._told_bytes = min(self._told_bytes, len(self._envelope))
         else:
             written = bytes(self._envelope[self._kept_start :])
@@ -289,6 +299,15 @@ class EnvelopeScanner:
         if len(self._envelope) + len(part) > self._envelope_bytes_max:
             raise MalformedAnswer(f"the JSON around the images exceeds {self._envelope_bytes_max} bytes")
         self._envelope += part
+
+
+def _drop_half_a_character(text: bytearray) -> None:
+    """What was cut within a character of several bytes ends before it; one that is whole may go, too."""
+    lead = len(text) - 1
+    while text[lead] & 0xC0 == 0x80:
+        lead -= 1
+    if text[lead] >= 0xC0:
+        del text[lead:]
 
 
 def _refuse_more(chunk: bytes) -> None:

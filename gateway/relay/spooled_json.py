@@ -9,8 +9,8 @@ import msgspec
 from gateway.core.diagnosis import shape_refusal
 from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.relay.kept_json import name_of
-from gateway.relay.request_body import UNDERSTOOD, MalformedBody
-from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, REFERENCES_MAX, STRING_BYTES_KEPT, ScannedSpool
+from gateway.relay.request_json import IMAGE_VALUES_MAX, MalformedBody
+from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, REFERENCES_MAX, STRING_BYTES_KEPT, ScannedSpool, tokens_max
 from gateway.relay.scanner import EnvelopeScanner
 from gateway.relay.spool import SplicedContent, Spool
 
@@ -47,7 +47,7 @@ class EditContent(SplicedContent):
 
 
 class SpooledJson:
-    """``fields`` are the members that the gateway understands, ``members`` the names of all that are not ``null``.
+    """``fields`` are the members but for ``images``, long strings cut, ``members`` the names of all that are not ``null``.
 
     ``references`` counts the images that came along. ``fingerprint`` is the same for the same bytes: it is never in memory as
     a whole, and an SDK's retry sends it as it was.
@@ -58,7 +58,7 @@ class SpooledJson:
     def __init__(self, spool: Spool, parts: EditParts, references: int, model: "ModelSpans", fingerprint: str) -> None:
         self._spool, self._parts, self._model = spool, parts, model
         self.references, self.fingerprint = references, fingerprint
-        self.fields = {name: parts.values[name] for name in UNDERSTOOD if name in parts.values}
+        self.fields = parts.values
         self.members = frozenset({"images", *(name for name, value in parts.values.items() if value is not None)})
 
     def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = "") -> EditContent:
@@ -90,14 +90,12 @@ class SpooledJsonReader(ScannedSpool):
     """Feed it the body in any chunks, then ``finish``."""
 
     def __init__(self, spool: Spool) -> None:
-        self._edit = _EditScanner(string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX)
-        super().__init__(spool, self._edit)
+        self._edit = _EditScanner()
+        super().__init__(spool, self._edit, IMAGE_VALUES_MAX)
 
     async def finish(self) -> SpooledJson:
         """Raises ``MalformedBody`` where the object is not complete, ``Refusal`` where it has too many images."""
         members = await self.object()
-        if repeated := self.scanner.repeated & {*UNDERSTOOD, "images"}:
-            raise MalformedBody(f"the member {sorted(repeated)[0]!r} stands in it twice")
         spans = self.scanner.spans
         model, references = await self._model_spans(spans.get("model", (0, 0))), _references(members)
         images = tuple(map(_names, members.pop("images")))
@@ -120,8 +118,10 @@ class SpooledJsonReader(ScannedSpool):
 class _EditScanner(EnvelopeScanner):
     """Also takes note of where the links of the images stand."""
 
-    def __init__(self, *, string_bytes_kept: int, envelope_bytes_max: int) -> None:
-        super().__init__(string_bytes_kept=string_bytes_kept, envelope_bytes_max=envelope_bytes_max)
+    def __init__(self) -> None:
+        super().__init__(
+            string_bytes_kept=STRING_BYTES_KEPT, envelope_bytes_max=ENVELOPE_BYTES_MAX, tokens_max=tokens_max(IMAGE_VALUES_MAX)
+        )
         self.links: list[tuple[int, int]] = []
 
     def _note(self, written: bytes | None, start: int, end: int, is_value: bool) -> None:

@@ -1,7 +1,6 @@
 """What operators may write on the admin plane: read and checked, or refused with field, rule and fix."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,8 +8,10 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from gateway.core.diagnosis import Refusal
 from gateway.core.readiness_live import budget_of
 from gateway.engine.overrides import OVERRIDE_S_MAX, Standing
+from gateway.relay.request_json import MalformedBody, request_object
 
 BODY_BYTES_MAX = 16 * 1024
 BODY_WAIT_S_MAX = 10.0
@@ -115,11 +116,9 @@ async def members_of(request: Request, known: tuple[str, ...], bytes_max: int = 
         fix = "Send the body as JSON, with the header content-type: application/json."
         raise Unacceptable(415, "The body is not JSON.", field="content-type", rule="application/json", fix=fix)
     try:
-        members = json.loads(await _body(request, bytes_max))
-    except (ValueError, RecursionError) as error:
-        raise Unacceptable(400, "The body is not valid JSON.", rule="a JSON object", fix=_listed(known)) from error
-    if not isinstance(members, dict):
-        raise Unacceptable(400, "The body is not an object.", rule="a JSON object", fix=_listed(known))
+        members = request_object(await _body(request, bytes_max), values_max=bytes_max)
+    except (MalformedBody, Refusal) as error:
+        raise Unacceptable(400, f"The body is not valid JSON: {error}.", rule="a JSON object", fix=_listed(known)) from error
     if unknown := next((name for name in members if name not in known), None):
         raise Unacceptable(
             422,

@@ -8,7 +8,8 @@ from starlette.types import Receive
 
 from gateway.core.diagnosis import Refusal, shape_refusal
 from gateway.engine.admission import Lease
-from gateway.relay.request_body import MalformedBody, RequestBody
+from gateway.relay.request_body import RequestBody
+from gateway.relay.request_json import MalformedBody
 
 JSON = "application/json"
 

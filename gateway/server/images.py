@@ -17,7 +17,7 @@ from gateway.core.free_tags import HEADER, parse_tags
 from gateway.core.idempotency_refusal import valid_key
 from gateway.core.images import ImageRequest, Operation, parse
 from gateway.core.placement import RESPONSES, elsewhere, responds
-from gateway.core.response_request import parse_response, prompt_of
+from gateway.core.response_request import parse_response
 from gateway.core.snapshot import Snapshot
 from gateway.engine.admission import Admission, Lease
 from gateway.engine.app_limits import AppLimiter
@@ -220,4 +220,4 @@ def _of_response(body: Submission, snapshot: Snapshot) -> tuple[ImageRequest, st
     model = body.fields.get("model")
     if isinstance(model, str) and not responds(snapshot.models.get(model)):
         raise elsewhere(model, RESPONSES, snapshot)
-    return parse_response(body.fields), prompt_of(body.fields)
+    return parse_response(body.fields)

@@ -11,7 +11,7 @@ from starlette.types import Receive
 from gateway.core.diagnosis import Owner, Refusal
 from gateway.engine.admission import Lease
 from gateway.relay.form import Form, FormLimits, FormReader
-from gateway.relay.request_body import MalformedBody
+from gateway.relay.request_json import MalformedBody
 from gateway.relay.response_body import ResponseBody, ResponseReader
 from gateway.relay.spool import Spool, SpoolUnavailable
 from gateway.relay.spooled_json import SpooledJson, SpooledJsonReader

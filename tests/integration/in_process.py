@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from starlette.types import ASGIApp
 
 from gateway.config.current import Current
 from gateway.config.schema import Configuration
@@ -31,6 +32,7 @@ from gateway.ports import Ledger
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.server.images import image_endpoints
 from gateway.server.planes import data_plane
+from gateway.server.text_endpoints import text_endpoints
 from gateway.stores import MemoryBudgets, MemoryState, SqliteBooks
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
@@ -75,7 +77,10 @@ async def gateway_to(
             budgets=BudgetKeeper(MemoryBudgets(time.monotonic), SqliteBooks(Path("none")), metrics, now),
         )
         app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
-        endpoints = image_endpoints(settings, current, dispatcher, admission=admission, limiter=app_limiter, clock=now)
+        endpoints: dict[str, ASGIApp] = {
+            **image_endpoints(settings, current, dispatcher, admission=admission, limiter=app_limiter, clock=now)
+        }
+        endpoints |= text_endpoints(settings, current, admission)
         plane = data_plane(current, endpoints, metrics, RequestLog(None), ledger)
         async with (
             listening(plane, "127.0.0.1", 0, grace_s=5) as url,

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.diagnosis import Refusal
 from gateway.core.images import Operation, TextWish
-from gateway.core.response_request import TEXT_BYTES_MAX, parse_response, prompt_of
+from gateway.core.response_request import TEXT_BYTES_MAX, parse_response
 
 TOOL: dict[str, Any] = {"type": "image_generation"}
 BODY: dict[str, Any] = {"model": "gpt-5.5", "input": "An owl", "tools": [TOOL]}
@@ -22,7 +22,7 @@ def test_the_tool_s_members_are_the_image_request() -> None:
     tool = TOOL | {"model": "gpt-image-2", "size": "1024x1024", "quality": "low", "background": None, "partial_images": 2}
     tool |= {"input_image_mask": {"image_url": URL}}
     body = BODY | {"tools": [{"type": "function", "name": "f"}, tool], "stream": True, "max_tool_calls": 3, "user": "u-1"}
-    found = parse_response(body | {"max_output_tokens": 500, "tool_choice": {"type": "image_generation"}})
+    found = parse_response(body | {"max_output_tokens": 500, "tool_choice": {"type": "image_generation"}})[0]
     assert (found.operation, found.model, found.n, found.stream) == (Operation.RESPONSE, "gpt-5.5", 3, True)
     assert (found.size, found.quality, found.background, found.partial_images) == ("1024x1024", "low", "auto", 2)
     assert (found.references, found.end_user) == (1, "u-1")
@@ -32,9 +32,9 @@ def test_the_tool_s_members_are_the_image_request() -> None:
 
 def test_what_is_absent_has_its_bound() -> None:
     """One call of the tool, and nothing known of the text's length."""
-    found = parse_response(BODY)
+    found = parse_response(BODY)[0]
     assert (found.n, found.references, found.text) == (1, 0, TextWish())
-    assert parse_response(BODY | {"tools": [TOOL | {"partial_images": 3}]}).partial_images == 0
+    assert parse_response(BODY | {"tools": [TOOL | {"partial_images": 3}]})[0].partial_images == 0
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_is_absent_has_its_bound() -> None:
 def test_a_choice_may_force_the_tool(choice: object, others: int, forced: bool) -> None:
     """Then words alone are no answer."""
     tools = [TOOL] + [{"type": "custom", "name": "f"}] * others
-    found = parse_response(BODY | {"tools": tools, "tool_choice": choice}).text
+    found = parse_response(BODY | {"tools": tools, "tool_choice": choice})[0].text
     assert found is not None
     assert found.forced is forced
 
@@ -62,18 +62,18 @@ def test_a_choice_may_force_the_tool(choice: object, others: int, forced: bool) 
 )
 def test_every_image_in_the_body_is_a_reference(change: dict[str, Any], references: int) -> None:
     """Wherever it stands; the schema of a function is none."""
-    assert parse_response(BODY | change).references == references
+    assert parse_response(BODY | change)[0].references == references
 
 
 def test_texts_are_measured_and_images_are_not() -> None:
     """In UTF-8, with the names of members; what the provider might repeat of them can be found."""
-    plain = parse_response(BODY | message({"type": "input_text", "text": "Ä" * 100})).prompt_bytes
+    plain = parse_response(BODY | message({"type": "input_text", "text": "Ä" * 100}))[0].prompt_bytes
     image = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 5_000}
-    with_image = parse_response(BODY | message({"type": "input_text", "text": "Ä" * 100}, image)).prompt_bytes
+    with_image = parse_response(BODY | message({"type": "input_text", "text": "Ä" * 100}, image))[0].prompt_bytes
     assert 200 < plain < with_image < plain + 100
     drawn = {"input": [{"type": "image_generation_call", "result": "A" * 5_000}]}
-    assert parse_response(BODY | drawn).prompt_bytes < 300
-    assert "An owl" in prompt_of(BODY | {"temperature": 0.5})
+    assert parse_response(BODY | drawn)[0].prompt_bytes < 300
+    assert "An owl" in parse_response(BODY | {"temperature": 0.5})[1]
 
 
 @pytest.mark.parametrize(

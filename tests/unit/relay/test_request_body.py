@@ -1,26 +1,17 @@
 """The caller's body on its way to the provider."""
 
 import json
-from contextlib import suppress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.relay.request_body import MalformedBody, RequestBody
+from gateway.relay.request_body import RequestBody
 
 
 def test_only_the_model_is_changed() -> None:
     """Unknown members, number formats and order stay as they came."""
     body = b'{"model":"gpt-image-2","prompt":"\\u00e9","seed":1.50,"svg":{"reasoning": {"effort":"low"}},"n":2}'
     assert RequestBody(body).for_upstream("azure-7") == body.replace(b"gpt-image-2", b"azure-7")
-
-
-def test_of_a_repeated_member_the_last_counts_for_both_sides() -> None:
-    """A member cannot say one thing to the gateway and another to the provider."""
-    body = RequestBody(b'{"n":1,"model":"a","n":10}')
-    assert body.fields["n"] == 10
-    assert json.loads(body.for_upstream("b")) == {"n": 10, "model": "b"}
 
 
 def test_a_provider_s_own_members_are_added_and_its_deployment_is_not_named() -> None:
@@ -41,19 +32,3 @@ def test_every_other_member_arrives(fields: dict[str, object]) -> None:
     """Nothing is dropped, whatever it is called."""
     sent = json.loads(RequestBody(json.dumps(fields).encode()).for_upstream("m"))
     assert sent == fields | {"model": "m"}
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'"x"', b"null", b'{"a":}', b'{"a":1}x', b'{"a":"\xff"}', b'{"prompt":"\\ud800"}', b"[" * 100_000]
-)
-def test_other_bodies_are_malformed(body: bytes) -> None:
-    """One kind of error for every kind of damage."""
-    with pytest.raises(MalformedBody):
-        RequestBody(body)
-
-
-@given(st.binary(max_size=100))
-def test_no_bytes_make_another_error(body: bytes) -> None:
-    """Fuzz: an object or ``MalformedBody``."""
-    with suppress(MalformedBody):
-        RequestBody(body)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.wire import Scalar
-from gateway.relay.request_body import MalformedBody
+from gateway.relay.request_json import MalformedBody
 from gateway.relay.response_body import TOOLS_BYTES_MAX, ResponseBody, ResponseReader
 from gateway.relay.spool import Spool
 
@@ -41,7 +41,10 @@ async def sent(body: ResponseBody, model: str | None = "upstream", image_model: 
 
 MEMBERS = st.dictionaries(
     st.sampled_from(["input", "model", "max_output_tokens", "max_tool_calls", "tools", "later", 'a"b', "zz"]),
-    st.none() | st.integers() | st.text(max_size=5) | st.lists(st.just({"model": "inner", "x": "]}"}), max_size=2),
+    st.none()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.text(max_size=5)
+    | st.lists(st.just({"model": "inner", "x": "]}"}), max_size=2),
     max_size=8,
 )
 
@@ -70,16 +73,6 @@ async def test_a_model_that_the_caller_names_stays(tmp_path: Path) -> None:
     assert found == {"tools": [tool]} | BOUNDS
 
 
-async def test_the_tool_has_each_of_its_members_once(tmp_path: Path) -> None:
-    """No parser on the way may take another model for it than the one that was checked."""
-    tool = b'{"type":"image_generation","model":"gpt-image-1","model":"gpt-image-2"}'
-    read_body = await read(b'{"model":"m","tools":[' + tool + b"]}", tmp_path)
-    content = read_body.for_upstream("m", {}, "gpt-image-2")
-    written = b"".join([piece async for piece in content.chunks()])
-    read_body.close()
-    assert (written.count(b'"model"'), b"gpt-image-1" in written) == (2, False)
-
-
 async def test_a_large_body_is_not_in_memory(tmp_path: Path) -> None:
     """It waits on disk; what is read of it are the beginnings of its long strings."""
     url = "data:image/png;base64," + "A" * 3_000_000
@@ -94,11 +87,10 @@ async def test_a_large_body_is_not_in_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b'{"model":"a","model":"b"}', "stands in it twice"),
         (b'{"model":"a"', "cut short"),
         (b'{"tools":[{"type":"image_generation","input_image_mask":{"image_url":"' + b"A" * TOOLS_BYTES_MAX + b'"}}]}', "tools"),
     ],
-    ids=["repeated", "cut", "large tools"],
+    ids=["cut", "large tools"],
 )
 async def test_what_cannot_be_replayed_is_refused(tmp_path: Path, body: bytes, words: str) -> None:
     """With the reason."""

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.wire import Scalar
-from gateway.relay.request_body import MalformedBody
+from gateway.relay.request_json import MalformedBody
 from gateway.relay.spool import Spool
 from gateway.relay.spooled_json import SPACE_BYTES_MAX, SpooledJson, SpooledJsonReader
 
@@ -37,7 +37,9 @@ async def sent(body: SpooledJson, model: str | None, members: dict[str, Scalar])
 
 
 @given(
-    before=st.dictionaries(st.sampled_from(["prompt", "size", "a,b", 'mo"del']), st.text(max_size=9) | st.integers(), max_size=3),
+    before=st.dictionaries(
+        st.sampled_from(["prompt", "size", "a,b", 'mo"del']), st.text(max_size=9) | st.integers(-(2**63), 2**64 - 1), max_size=3
+    ),
     after=st.dictionaries(st.sampled_from(["quality", "x", "user"]), st.text(max_size=9) | st.none(), max_size=3),
     last=st.booleans(),
     space=SPACES,
