@@ -77,8 +77,9 @@ async def running(
         orphans = ledger.open()
         stack.callback(ledger.close)
         spoken = await stack.enter_async_context(dialects(loaded))
-        admission = Admission(settings.server.in_flight_requests_max, settings.server.in_flight_bytes_max)
-        metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes, loaded.snapshot.revision)
+        served = settings.server
+        admission = Admission(served.in_flight_requests_max, served.in_flight_bytes_max, served.in_flight_app_share)
+        metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes.taken, loaded.snapshot.revision)
         metrics.watch_ledger(lambda: ledger.failing)
         metrics.watch_spool(lambda: ledger.waiting, lambda: ledger.refused)
         state = await stack.enter_async_context(shared_state(settings.state))

@@ -73,10 +73,12 @@ class Server(Written):
     """How many image requests this process takes at once; each needs about 30 kB. Beyond it: 503 with retry-after."""
     in_flight_bytes_max: Annotated[int, Field(ge=1024, le=1024**4)] = 4 * 1024**3
     """How many bytes the bodies of all requests at once may have, in memory and on disk. Beyond it: 503 with retry-after."""
+    in_flight_app_share: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """What one app may have of both, as a share of what other apps leave: most of it while it is alone, and never all of it."""
     bridged_answer_bytes_max: Annotated[int, Field(ge=1024 * 1024, le=1024**3)] = ANSWER_BYTES_MAX
     """Largest answer of a provider behind litellm, in bytes; whole in memory, it counts five times for in_flight_bytes_max."""
     client_stall_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 60.0
-    """How long a client may take nothing of its answer, in seconds, before it is cut off and counts as one that has left."""
+    """How long a client may take nothing of its answer, or send nothing of its body, in seconds, before it is cut off."""
     heartbeat_s: Annotated[Seconds, Field(gt=0, le=3600)] = 15.0
     """While a stream is silent, a comment goes out every so many seconds: proxies cut idle connections after 30 to 60 s."""
     lame_duck_s: Annotated[Seconds, Field(ge=0, le=300)] = 5.0

@@ -24,6 +24,7 @@ class ServerSettings:
     spool_memory_bytes_max: int
     in_flight_requests_max: int
     in_flight_bytes_max: int
+    in_flight_app_share: float
     bridged_answer_bytes_max: int
     client_stall_s_max: float
     heartbeat_s: float

@@ -16,10 +16,11 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """How large a body may be, and how long it may take to arrive."""
+    """How large a body may be, and how long it, or the next piece of it, may take to arrive."""
 
     bytes_max: int
     wait_s_max: float
+    stall_s_max: float
 
 
 class JsonReader:
@@ -41,20 +42,24 @@ class JsonReader:
 
 
 async def body_chunks(receive: Receive, head: Mapping[str, str], limits: BodyLimits, lease: Lease) -> AsyncIterator[bytes]:
-    """The body as it arrives; raises ``Refusal`` where it is too large, too slow or cut short, or where there is no room."""
+    """The body as it arrives; raises ``Refusal`` where it is too large, too slow or cut short, or where there is no room.
+
+    What is declared must fit, but only what has arrived is held.
+    """
     declared = head.get("content-length", "")
     if declared.isdigit():
         _check_size(int(declared), limits)
-        lease.hold(int(declared))
-    deadline_s = asyncio.get_running_loop().time() + limits.wait_s_max
+        lease.check(int(declared))
+    now_s = asyncio.get_running_loop().time
+    deadline_s = now_s() + limits.wait_s_max
     size, more = 0, True
     while more:
+        stalled_s = now_s() + limits.stall_s_max
         try:
-            async with asyncio.timeout_at(deadline_s):
+            async with asyncio.timeout_at(min(deadline_s, stalled_s)):
                 message = await receive()
         except TimeoutError:
-            text = f"The body did not arrive within {limits.wait_s_max:g} s. Send it at once."
-            raise shape_refusal("request_timeout", text, status=408) from None
+            raise _too_slow(limits, stalled=stalled_s < deadline_s) from None
         if message["type"] == "http.disconnect":
             raise unreadable("The request ended before its body did. Send the whole body.")
         chunk = message.get("body", b"")
@@ -73,6 +78,13 @@ def content_type_of(head: Mapping[str, str]) -> str:
 def unreadable(message: str) -> Refusal:
     """The refusal of a body that is not what the endpoint takes."""
     return shape_refusal("invalid_body", message)
+
+
+def _too_slow(limits: BodyLimits, *, stalled: bool) -> Refusal:
+    text = f"The body did not arrive within {limits.wait_s_max:g} s."
+    if stalled:
+        text = f"Nothing more of the body arrived within {limits.stall_s_max:g} s."
+    return shape_refusal("request_timeout", f"{text} Send it at once.", status=408)
 
 
 def _check_size(size: int, limits: BodyLimits) -> None:

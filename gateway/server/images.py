@@ -144,7 +144,7 @@ class ImageEndpoint:
         app = authenticate(head, snapshot)
         record.app, record.tag_body = app.id, app.tag_body
         tags = parse_tags(head.get(HEADER, ""), app.tags)
-        lease = held.enter_context(self._admission.enter())
+        lease = held.enter_context(self._admission.enter(app.id))
         await held.enter_async_context(self._limiter.job(app, record.request_id))
         body = await self._read(receive, head, lease)
         held.callback(body.close)
@@ -180,8 +180,8 @@ def image_endpoints(
     once: Once | None = None,
 ) -> dict[str, ImageEndpoint]:
     """All operations by path. A generation is small JSON; the others bring images along. Without ``once``, each is run."""
-    small = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max))
-    large = BodyLimits(settings.upload_bytes_max, settings.upload_wait_s_max)
+    small = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max, settings.client_stall_s_max))
+    large = BodyLimits(settings.upload_bytes_max, settings.upload_wait_s_max, settings.client_stall_s_max)
     spool = SpoolSettings(settings.spool_folder, settings.spool_memory_bytes_max)
     operations: dict[str, tuple[Read, Understand]] = {
         GENERATIONS: (small, _of(Operation.GENERATION)),

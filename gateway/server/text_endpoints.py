@@ -33,12 +33,12 @@ class TextEndpoint:
     async def _refusal(self, scope: Scope, receive: Receive, record: Record) -> Refusal:
         head, snapshot = head_of(scope), self._current.snapshot
         record.app = authenticate(head, snapshot).id
-        with self._admission.enter() as lease:
+        with self._admission.enter(record.app) as lease:
             model = (await self._read(receive, head, lease)).fields.get("model")
         return elsewhere(model if isinstance(model, str) else "", self._path, snapshot)
 
 
 def text_endpoints(settings: ServerSettings, current: Current, admission: Admission) -> dict[str, TextEndpoint]:
     """All of them by path."""
-    read = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max))
+    read = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max, settings.client_stall_s_max))
     return {path: TextEndpoint(path, read, current=current, admission=admission) for path in TEXT_PATHS}

@@ -61,9 +61,9 @@ async def gateway_to(
     found = replace(snapshot(replace(MODEL, routes=(route,))), apps={DIGEST: replace(app, key_hashes=(DIGEST,))})
     settings, current = replace(SERVER, **server), Current(found)
     async with OpenAIWire() as wire:
-        admission = Admission(settings.in_flight_requests_max, settings.in_flight_bytes_max)
+        admission = Admission(settings.in_flight_requests_max, settings.in_flight_bytes_max, settings.in_flight_app_share)
         metrics, state, observed = (
-            Metrics(lambda: 0.0, lambda: admission.bytes, found.revision),
+            Metrics(lambda: 0.0, lambda: admission.bytes.taken, found.revision),
             MemoryState(time.monotonic),
             ObservedLimits(now, print),
         )

@@ -62,6 +62,44 @@ async def test_too_many_bytes_at_once_are_turned_away(declared: bool) -> None:
             assert answer.status == 200
 
 
+async def test_uploads_that_do_not_come_hold_no_room() -> None:
+    """Whatever they declare: nobody else is turned away for bytes that have not arrived."""
+    head = f"POST /v1/images/edits HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-type: application/json\r\n"
+    async with (
+        asyncio.timeout(10),
+        provider(http("200 OK", IMAGE)) as url,
+        gateway_to(url, KeptLedger(), in_flight_bytes_max=10_000, upload_bytes_max=9_000, upload_wait_s_max=60) as client,
+    ):
+        base = client._base_url
+        assert base is not None
+        idle = [await asyncio.open_connection(base.host, base.port) for _ in range(20)]
+        for _, writer in idle:
+            writer.write(f'{head}content-length: 9000\r\n\r\n{{"model":'.encode())
+        async with client.post("/v1/images/edits", data=b"x" * 9_500, headers={"content-type": "application/json"}) as answer:
+            assert answer.status == 413
+        async with client.post(GENERATIONS, json=WISH | {"prompt": "x" * 5_000}) as answer:
+            assert answer.status == 200
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_an_upload_that_stands_still_ends_early() -> None:
+    """Long before the time that a whole body may take."""
+    head = f"POST /v1/images/edits HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-type: application/json\r\n"
+    async with (
+        asyncio.timeout(10),
+        gateway_to("http://127.0.0.1:9/v1", KeptLedger(), client_stall_s_max=0.2, upload_wait_s_max=600) as client,
+    ):
+        base = client._base_url
+        assert base is not None
+        reader, writer = await asyncio.open_connection(base.host, base.port)
+        writer.write(f'{head}content-length: 9000\r\n\r\n{{"model":'.encode())
+        answer = await reader.read(64 * 1024)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"arrived within 0.2 s" in answer
+
+
 async def test_a_slow_client_slows_the_provider_and_gets_everything() -> None:
     """The gateway takes no more from the provider than the client takes from it."""
     written, size = 0, 64 * 1024 * 1024
