@@ -110,11 +110,10 @@ async def running(
             metrics,
             request_log,
             ledger,
-            verdicts=routes.ready.verdicts,
             spool_room=lambda: ledger.room,
             evidence=evidence,
             keys=published_keys(settings.signing),
-            routers=[requests_router(current, pick_up)],
+            routers=[requests_router(current, pick_up, settings.server.client_stall_s_max)],
             lame_duck=lame_duck,
         )
         operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics, warm=spoken.warm)

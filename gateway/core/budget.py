@@ -73,10 +73,19 @@ class Account:
         """Whether so much use is worth a warning."""
         return used_nanos >= self.limit_nanos * self.budget.soft_at
 
+    @property
+    def shared(self) -> bool:
+        """Whether others use it up, too, of whose money a caller learns nothing."""
+        return self.budget.scope is Scope.CONTRACT
+
     def warning(self, used_nanos: int) -> str:
-        """What the caller is told in a header."""
+        """What the caller is told in a header; of a contract's budget only that little is left."""
         budget = self.budget
-        used = f"used={amount_text(from_nanos(used_nanos))}; amount={amount_text(budget.amount)}; currency={budget.currency}"
+        used = (
+            "scope=contract"
+            if self.shared
+            else f"used={amount_text(from_nanos(used_nanos))}; amount={amount_text(budget.amount)}; currency={budget.currency}"
+        )
         return f"{budget.id}; {used}" + (f"; resets={self.until:%Y-%m-%d}" if self.until else "")
 
 
@@ -112,19 +121,22 @@ def accounts_in(
 
 
 def spent(account: Account, used_nanos: int, estimate_nanos: int) -> Refusal:
-    """402: the most that the request can cost does not fit into what is left."""
+    """402: the most that the request can cost does not fit into what is left. The sums of a contract's are for operators."""
     budget = account.budget
     left = amount_text(max(from_nanos(account.limit_nanos - used_nanos), Decimal(0)))
     of = f"{budget.scope} '{account.subject}'"
+    cost = amount_text(from_nanos(estimate_nanos))
+    has = f"has {left} of {amount_text(budget.amount)} {budget.currency} left for the {budget.period}"
+    if account.shared:
+        has = "has no room for it"
     resets = f"It begins anew on {account.until:%Y-%m-%d} (UTC)" if account.until else "It does not begin anew"
     return Refusal(
         status=402,
         type="insufficient_quota",
         code="budget_exceeded",
         param=None,
-        message=f"The budget '{budget.id}' of the {of} has {left} of {amount_text(budget.amount)} {budget.currency} left for the "
-        f"{budget.period}, and this request may cost {amount_text(from_nanos(estimate_nanos))}. Nothing was sent. {resets}; "
-        "ask whoever owns the budget to raise it, or for a cheaper image.",
+        message=f"The budget '{budget.id}' of the {of} {has}, and this request may cost {cost} {budget.currency}. "
+        f"Nothing was sent. {resets}; ask whoever owns the budget to raise it, or for a cheaper image.",
         owner=Owner.APP_POLICY,
         rule="app_policy.budget",
         first_check=f"What has the {of} spent? gateway budgets",

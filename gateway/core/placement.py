@@ -6,7 +6,7 @@ from datetime import date
 from difflib import get_close_matches
 
 from gateway.core.diagnosis import Owner, Refusal, shape_refusal
-from gateway.core.snapshot import Model, Retirement, Snapshot
+from gateway.core.snapshot import App, Model, Retirement, Snapshot
 
 NAME_CHARS_SHOWN = 200
 GENERATIONS = "/v1/images/generations"
@@ -22,13 +22,14 @@ _IN_RESPONSES = (
 )
 
 
-def elsewhere(asked: str, path: str, snapshot: Snapshot) -> Refusal:
+def elsewhere(asked: str, path: str, app: App, snapshot: Snapshot) -> Refusal:
     """Why a request to an endpoint for text is not served here: none of its routes serve that, whatever its model is."""
     name = asked[:NAME_CHARS_SHOWN]
-    if asked in snapshot.models or asked in snapshot.retirements or _IMAGE_MODEL.match(asked):
+    own = {name: model for name, model in snapshot.models.items() if app.may_use(model.name)}
+    if asked in own or asked in snapshot.retirements or _IMAGE_MODEL.match(asked):
         message = f"'{name}' is an image model: it cannot be the model of {path}. Call POST {GENERATIONS}. {_IN_RESPONSES}"
         return _misplaced(message, "image_model_elsewhere")
-    answering = sorted({model.name for model in snapshot.models.values() if responds(model)})
+    answering = sorted({model.name for model in own.values() if responds(model)})
     if path == RESPONSES and answering:
         return _misplaced(f"No route serves '{name}' at {path}. {_available(answering)}", "text_model_here")
     message = f"Invalid URL (POST {path}). This gateway serves the Images API only: POST {GENERATIONS} and its neighbours."
@@ -63,10 +64,10 @@ def unknown_model(asked: str, known: Sequence[str], snapshot: Snapshot, today: d
         type="image_generation_user_error",
         code="invalid_value",
         param="model",
-        message=f"The model '{name}' does not exist. {hint}",
+        message=f"The model '{name}' does not exist, or this app may not use it. {hint}",
         owner=Owner.REQUEST_SHAPE,
         rule="shape.model_unknown",
-        first_check="GET /v1/models lists the models of this app.",
+        first_check="GET /v1/models lists the models of this app. Ops: apps.<id>.models says which it may use.",
         stop_rule="Do not send it again unchanged: it will be refused again.",
     )
 

@@ -71,22 +71,10 @@ def _with_the_last_ejected(
 
 
 def _model_for(asked: str, app: App, snapshot: Snapshot, today: date) -> Model:
+    """A model of the app; whether there are others it does not learn."""
     model = snapshot.models.get(asked)
-    if model is None:
+    if model is None or not app.may_use(model.name):
         raise unknown_model(asked, [known.name for known in models_for(app, snapshot)], snapshot, today)
-    if not app.may_use(model.name):
-        name = asked[:NAME_CHARS_SHOWN]
-        raise Refusal(
-            status=403,
-            type="invalid_request_error",
-            code="model_not_allowed",
-            param="model",
-            message=f"The app '{app.id}' may not use the model '{name}'. Ask the gateway's operators to allow it.",
-            owner=Owner.APP_POLICY,
-            rule="app_policy.model",
-            first_check="GET /v1/models lists the models of this app.",
-            stop_rule="Do not retry: the app's policy must change first.",
-        )
     return model
 
 

@@ -9,6 +9,7 @@ from gateway.core.snapshot import Model
 
 _BY_REQUEST = frozenset({Reason.OPERATION, Reason.CAPABILITY})
 _BY_POLICY = frozenset({Reason.APP_POLICY, Reason.REQUIRED_CONTRACT, Reason.DATA_POLICY})
+_BY_CALLER = _BY_REQUEST | {Reason.REQUIRED_CONTRACT}
 _PASSING = frozenset({Reason.BREAKER, Reason.LIMIT})
 RETRY_AFTER_S_MAX = 120.0
 
@@ -28,7 +29,7 @@ def unserved(model: Model, dropped: Sequence[Drop], now: datetime) -> Refusal:
     if not allowed:
         return _not_allowed(model, others)
     passing = [max(found, key=_lasting(now)) for found in allowed if all(drop.reason in _PASSING for drop in found)]
-    return _later(model, passing, now) if passing else _no_route(model, dropped)
+    return _later(model, passing, now) if passing else _no_route(model, [drop for found in allowed for drop in found])
 
 
 def _wrong_request(model: Model, routes: list[list[Drop]]) -> Refusal:
@@ -111,5 +112,6 @@ def _listed(drops: Sequence[Drop], reasons: frozenset[Reason]) -> str:
 
 
 def _remedies(routes: list[list[Drop]]) -> str:
-    """Without the routes' names: this text goes to the caller."""
-    return " ".join(dict.fromkeys(drop.remedy for found in routes for drop in found if drop.owner is not Owner.ROUTE))
+    """Of the request, for this text goes to the caller: what is said of routes and contracts names some that are not its."""
+    found = dict.fromkeys(drop.remedy for found in routes for drop in found if drop.reason in _BY_CALLER)
+    return " ".join(found) or "Ops: gateway explain says what is against each route."

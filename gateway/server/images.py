@@ -18,7 +18,7 @@ from gateway.core.idempotency_refusal import valid_key
 from gateway.core.images import ImageRequest, Operation, parse
 from gateway.core.placement import RESPONSES, elsewhere, responds
 from gateway.core.response_request import parse_response
-from gateway.core.snapshot import Snapshot
+from gateway.core.snapshot import App, Snapshot
 from gateway.engine.admission import Admission, Lease
 from gateway.engine.app_limits import AppLimiter
 from gateway.engine.call import Body, Call, Client, Failure
@@ -80,8 +80,8 @@ class Submission(Body, Protocol):
 
 
 Read = Callable[[Receive, Mapping[str, str], Lease], Awaitable[Submission]]
-# What a body asks for, and its prompt; raises ``Refusal``.
-Understand = Callable[[Submission, Snapshot], tuple[ImageRequest, str]]
+# What a body of that app asks for, and its prompt; raises ``Refusal``.
+Understand = Callable[[Submission, App, Snapshot], tuple[ImageRequest, str]]
 
 
 class ImageEndpoint:
@@ -148,7 +148,7 @@ class ImageEndpoint:
         await held.enter_async_context(self._limiter.job(app, record.request_id))
         body = await self._read(receive, head, lease)
         held.callback(body.close)
-        request, prompt = self._understand(body, snapshot)
+        request, prompt = self._understand(body, app, snapshot)
         model = snapshot.models.get(request.model)
         record.model = model.name if model else "other"
         if required := head.get(CONTRACT_HEADER):
@@ -207,7 +207,7 @@ def image_endpoints(
 
 
 def _of(operation: Operation) -> Understand:
-    def understand(body: Submission, snapshot: Snapshot) -> tuple[ImageRequest, str]:
+    def understand(body: Submission, app: App, snapshot: Snapshot) -> tuple[ImageRequest, str]:
         request = parse(operation, body.fields, body.references, body.members, form=body.form)
         prompt = body.fields.get("prompt")
         return request, prompt if isinstance(prompt, str) else ""
@@ -215,9 +215,11 @@ def _of(operation: Operation) -> Understand:
     return understand
 
 
-def _of_response(body: Submission, snapshot: Snapshot) -> tuple[ImageRequest, str]:
-    """A response: whoever asks for one of an image model, or of a model that no route has, learns where it belongs."""
-    model = body.fields.get("model")
-    if isinstance(model, str) and not responds(snapshot.models.get(model)):
-        raise elsewhere(model, RESPONSES, snapshot)
+def _of_response(body: Submission, app: App, snapshot: Snapshot) -> tuple[ImageRequest, str]:
+    """A response: whoever asks for one of an image model, or of a model that it has no route for, learns where it belongs."""
+    asked = body.fields.get("model")
+    if isinstance(asked, str):
+        model = snapshot.models.get(asked)
+        if not responds(model) or not app.may_use(asked if model is None else model.name):
+            raise elsewhere(asked, RESPONSES, app, snapshot)
     return parse_response(body.fields)

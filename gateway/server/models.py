@@ -31,7 +31,8 @@ def models_router(current: Current) -> APIRouter:
     @router.get(PATH)
     async def list_models(request: Request) -> dict[str, Any]:
         """OpenAI's list object."""
-        return {"object": "list", "data": [_described(model) for model in models_for(caller(request), current.snapshot)]}
+        app = caller(request)
+        return {"object": "list", "data": [_described(model, app) for model in models_for(app, current.snapshot)]}
 
     @router.get(PATH + "/{model_id:path}")
     async def retrieve_model(request: Request, model_id: str) -> dict[str, Any]:
@@ -41,18 +42,23 @@ def models_router(current: Current) -> APIRouter:
         if model is None or not app.may_use(model.name):
             message = f"The model '{model_id[:200]}' does not exist or this app may not use it. GET {PATH} lists its models."
             raise shape_refusal("model_not_found", message, param="model", status=404)
-        return _described(model)
+        return _described(model, app)
 
     return router
 
 
-def _described(model: Model) -> dict[str, Any]:
-    """``created`` is when the first contract took effect, ``owned_by`` who bills under it: nothing else is known here."""
-    first = model.routes[0].contract
+def _described(model: Model, app: App) -> dict[str, Any]:
+    """``created`` is when the first contract took effect, ``owned_by`` who bills under it: nothing else is known here.
+
+    Of contracts that it may not use, an app learns nothing, unless it may use none of the model's.
+    """
+    contracts = [route.contract for route in model.routes]
+    contracts = [it for it in contracts if app.contracts is None or it.id in app.contracts] or contracts[:1]
+    first = contracts[0]
     return {
         "id": model.name,
         "object": "model",
         "created": int(datetime.combine(first.effective_from, time(), UTC).timestamp()),
         "owned_by": first.billing.owner,
-        "gateway": {"aliases": list(model.aliases), "contracts": [route.contract.reference for route in model.routes]},
+        "gateway": {"aliases": list(model.aliases), "contracts": [it.reference for it in contracts]},
     }

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.config.current import Current
 from gateway.config.settings import AdminSettings
 from gateway.core.diagnosis import Refusal
-from gateway.core.readiness import Verdict
 from gateway.engine.adjusting import Adjusting
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.ports import EvidenceShelf, Ledger
@@ -44,7 +43,6 @@ def data_plane(
     log: RequestLog,
     ledger: Ledger,
     *,
-    verdicts: Callable[[], Mapping[str, Verdict]] = dict,
     spool_room: Callable[[], bool] = lambda: False,
     evidence: EvidenceKeeping | None = None,
     keys: Mapping[str, Any] = MappingProxyType({"keys": ()}),
@@ -56,7 +54,7 @@ def data_plane(
     for path, endpoint in endpoints.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(models_router(current))
-    app.include_router(health_router(current, ledger, verdicts, spool_room, lame_duck))
+    app.include_router(health_router(current, ledger, spool_room, lame_duck))
     app.include_router(jwks_router(keys))
     if evidence is not None:
         app.include_router(evidence_router(current, evidence.shelf))

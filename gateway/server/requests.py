@@ -1,21 +1,24 @@
 """``GET /v1/gateway/requests/{id}`` and ``…/result``: what became of one of the caller's own requests, and its answer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 
 import structlog
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.config.current import Current
 from gateway.core.diagnosis import Owner, Refusal, shape_refusal
 from gateway.core.idempotency_refusal import request_path
 from gateway.core.snapshot import App
+from gateway.core.tag import Header
 from gateway.engine.pick_up import Answer, PickUp
 from gateway.engine.replaying import replayed_headers
 from gateway.ports import LedgerUnavailable
 from gateway.relay.result_folder import REQUEST_ID
 from gateway.server.auth import authenticate
+from gateway.server.client import AsgiClient
 from gateway.server.head import head_of
 from gateway.server.record import record_of
 
@@ -25,8 +28,11 @@ _NOT_STORED = {"cache-control": "no-store", "vary": "authorization"}
 _log = structlog.get_logger("gateway.ledger")
 
 
-def requests_router(current: Current, pick_up: PickUp) -> APIRouter:
-    """The endpoints, for the apps of the configuration in force. Another app's request is as unknown as one that never was."""
+def requests_router(current: Current, pick_up: PickUp, stall_s_max: float) -> APIRouter:
+    """The endpoints, for the apps of the configuration in force. Another app's request is as unknown as one that never was.
+
+    A client that takes nothing of a result for ``stall_s_max`` seconds is cut off.
+    """
     router = APIRouter()
 
     @router.get(PATH)
@@ -51,13 +57,32 @@ def requests_router(current: Current, pick_up: PickUp) -> APIRouter:
             raise _unavailable(unavailable) from unavailable
         if found is None:
             raise _no_result(request_id)
-        answer = StreamingResponse(_body(found), found.result.head.status)
-        answer.raw_headers = list(replayed_headers(found.result.head, record_of(request.scope).request_id, found.original_id))
-        if all(name != b"cache-control" for name, _ in answer.raw_headers):
-            answer.raw_headers.append((b"cache-control", b"no-store"))
-        return answer
+        headers = list(replayed_headers(found.result.head, record_of(request.scope).request_id, found.original_id))
+        if all(name != b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
+        return _Stored(found, headers, stall_s_max)
 
     return router
+
+
+class _Stored(Response):
+    """A kept answer on its way, which it closes: as far as its client takes it."""
+
+    def __init__(self, answer: Answer, headers: Sequence[Header], stall_s_max: float) -> None:
+        self.status_code, self.raw_headers = answer.result.head.status, list(headers)
+        self._result, self._stall_s_max, self.background = answer.result, stall_s_max, None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client, record = AsgiClient(scope, receive, send, self._stall_s_max), record_of(scope)
+        try:
+            await client.start(self.status_code, self.raw_headers)
+            async for chunk in self._result.chunks():
+                if record.left(scope):
+                    return
+                await client.write(chunk)
+            await client.finish(b"")
+        finally:
+            self._result.close()
 
 
 def _caller(request: Request, current: Current, path: str) -> App:
@@ -66,14 +91,6 @@ def _caller(request: Request, current: Current, path: str) -> App:
     app = authenticate(head_of(request.scope), current.snapshot)
     record.app, record.tag_body = app.id, app.tag_body
     return app
-
-
-async def _body(answer: Answer) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in answer.result.chunks():
-            yield chunk
-    finally:
-        answer.result.close()
 
 
 def _unknown(request_id: str) -> Refusal:

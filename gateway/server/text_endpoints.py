@@ -32,10 +32,11 @@ class TextEndpoint:
 
     async def _refusal(self, scope: Scope, receive: Receive, record: Record) -> Refusal:
         head, snapshot = head_of(scope), self._current.snapshot
-        record.app = authenticate(head, snapshot).id
-        with self._admission.enter(record.app) as lease:
+        app = authenticate(head, snapshot)
+        record.app = app.id
+        with self._admission.enter(app.id) as lease:
             model = (await self._read(receive, head, lease)).fields.get("model")
-        return elsewhere(model if isinstance(model, str) else "", self._path, snapshot)
+        return elsewhere(model if isinstance(model, str) else "", self._path, app, snapshot)
 
 
 def text_endpoints(settings: ServerSettings, current: Current, admission: Admission) -> dict[str, TextEndpoint]:

@@ -2,14 +2,25 @@
 
 import asyncio
 import socket
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, cast
 
 import aiohttp
 import pytest
 
+from gateway.config.current import Current
 from gateway.core.ledger import Kind
-from tests.integration.in_process import KEY, gateway_to
+from gateway.engine.pick_up import Answer
+from gateway.listener import listening
+from gateway.relay.result_file import ResultHead
+from gateway.server.planes import data_plane
+from gateway.server.requests import requests_router
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.request_log import RequestLog
+from tests.integration.in_process import DIGEST, KEY, gateway_to
 from tests.integration.odd_provider import PNG, KeptLedger, http, provider
+from tests.unit.core.samples import APP, snapshot
 
 GENERATIONS = "/v1/images/generations"
 WISH = {"model": "gpt-image-2", "prompt": "A teapot", "size": "1024x1024", "quality": "low"}
@@ -149,3 +160,44 @@ async def test_a_client_that_takes_nothing_is_cut_off_and_booked() -> None:
             deaf.sendall(b"\r\n".join(lines))
             await ledger.closed.wait()
     assert (ledger.entries[1].kind, ledger.entries[1].images) == (Kind.SETTLE, 1)
+
+
+class _Shelf:
+    """Has one large answer of the app, and tells when it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+        self.given = 0
+        cost = {"cost": "0.01", "currency": "USD", "basis": "computed"}
+        self.head = ResultHead(APP.id, "m", "c", stream=True, status=200, headers=(("x-kept", "1"),), length=0, **cost)
+
+    async def answer(self, app: str, request_id: str) -> Answer:
+        return Answer(cast("Any", self), request_id)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for _ in range(1_000):
+            self.given += 1
+            yield b"A" * 65_536
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_kept_answer_is_not_held_for_a_client_that_takes_nothing(reads: bool) -> None:
+    """It is cut off as at a generation, and the file is closed; one that reads gets all of it."""
+    shelf, current = _Shelf(), Current(replace(snapshot(), apps={DIGEST: replace(APP, key_hashes=(DIGEST,))}))
+    metrics = Metrics(lambda: 0.0, lambda: 0, "r")
+    router = requests_router(current, cast("Any", shelf), 0.3)
+    plane = data_plane(current, {}, metrics, RequestLog(None), KeptLedger(), routers=[router])
+    async with asyncio.timeout(20), listening(plane, "127.0.0.1", 0, grace_s=1) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=1024)
+        writer.write(b"GET /v1/gateway/requests/gw_%s/result HTTP/1.1\r\nhost: x\r\nconnection: close\r\n" % (b"0" * 32))
+        writer.write(b"authorization: Bearer " + KEY.encode() + b"\r\n\r\n")
+        got = 0
+        while reads and (piece := await reader.read(65_536)):
+            got += len(piece)
+        await shelf.closed.wait()
+        writer.close()
+    assert (shelf.given == 1_000) is reads
+    assert not reads or got > 1_000 * 65_536

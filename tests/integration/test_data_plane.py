@@ -179,13 +179,17 @@ async def test_an_app_can_keep_its_bodies_as_they_are(house: House) -> None:
 
 
 async def test_an_app_uses_only_its_own_models(house: House) -> None:
-    """A model of another app is neither listed nor served."""
+    """A model of another app is neither listed nor served, and to this one it is as if there were none."""
     async with house.client(NEWSROOM_KEY) as session:
         async with session.get("/v1/models") as answer:
             assert [model["id"] for model in (await answer.json())["data"]] == ["gpt-image-2"]
-        async with session.post(GENERATIONS, json=WISH | {"model": "gpt-image-2.5-flare"}) as answer:
-            assert answer.status == 403
-            assert answer.headers["x-gateway-owner"] == "app_policy"
+        said = []
+        for model in ("gpt-image-2.5-flare", "gpt-image-2.5-nobody"):
+            async with session.post(GENERATIONS, json=WISH | {"model": model}) as answer:
+                error = (await answer.json())["error"]
+                said.append((answer.status, answer.headers["x-gateway-owner"], str(error).replace(model, "MODEL")))
+        assert said[0] == said[1]
+        assert said[0][:2] == (400, "request_shape")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

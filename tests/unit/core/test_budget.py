@@ -100,6 +100,17 @@ def test_a_refusal_says_what_is_left_and_until_when(account: Account, resets: st
     assert ("resets=" in warning) is (account.until is not None)
 
 
+def test_of_a_contract_s_budget_a_caller_learns_no_sum() -> None:
+    """It would be what all other apps have spent; that it has no room, and until when, it learns."""
+    account = account_of(replace(BUDGET, scope=Scope.CONTRACT, subject="atlas"), "atlas", NOW)
+    refusal, warning = spent(account, 19_750_000_000, 500_000_000), account.warning(16_000_000_000)
+    assert "may cost 0.50 USD" in refusal.message
+    assert "begins anew on 2027-01-01" in refusal.message
+    assert warning.startswith("web; scope=contract; resets=")
+    for said in (refusal.message, refusal.diagnosis.first_check, warning):
+        assert not any(sum_ in said for sum_ in ("0.25", "19.75", "20.00", "16.00", "4.00"))
+
+
 def test_what_cannot_be_told_is_refused_by_its_owner() -> None:
     """Without a price by the app's policy, without counters by the gateway: that may be sent again."""
     assert (without_price("m").status, without_price("m").diagnosis.owner) == (402, "app_policy")

@@ -10,7 +10,7 @@ from gateway.core.images import Operation
 from gateway.core.placement import elsewhere, unknown_model
 from gateway.core.snapshot import Model, Retirement
 from gateway.core.text_model import TextModel
-from tests.unit.core.samples import MODEL, ROUTE, TODAY, snapshot
+from tests.unit.core.samples import APP, MODEL, ROUTE, TODAY, snapshot
 
 GONE = Retirement(date(2026, 5, 12), "gpt-image-2", "OpenAI's deprecations page")
 SNAPSHOT = replace(snapshot(replace(MODEL, aliases=())), retirements={"dall-e-3": GONE, "gone-too": replace(GONE, successor="")})
@@ -20,7 +20,7 @@ SNAPSHOT = replace(snapshot(replace(MODEL, aliases=())), retirements={"dall-e-3"
 @pytest.mark.parametrize("model", ["gpt-image-2", "gpt-image-9", "dall-e-3", "gone-too", "gemini-3-pro-image-preview"])
 def test_an_image_model_belongs_to_the_images_api(path: str, model: str) -> None:
     """The answer names the endpoint, and how Responses makes images."""
-    refusal = elsewhere(model, path, SNAPSHOT)
+    refusal = elsewhere(model, path, APP, SNAPSHOT)
     assert (refusal.status, refusal.diagnosis.owner, refusal.param) == (400, Owner.MODEL_PLACEMENT, "model")
     assert "/v1/images/generations" in refusal.message
     assert "image_generation" in refusal.message
@@ -29,18 +29,21 @@ def test_an_image_model_belongs_to_the_images_api(path: str, model: str) -> None
 @pytest.mark.parametrize("model", ["gpt-5.5", "", "anything"])
 def test_text_is_not_served_here(model: str) -> None:
     """No placement mistake: this gateway has no such endpoint."""
-    refusal = elsewhere(model, "/v1/responses", SNAPSHOT)
+    refusal = elsewhere(model, "/v1/responses", APP, SNAPSHOT)
     assert (refusal.status, refusal.code, refusal.diagnosis.owner) == (404, "unknown_url", Owner.REQUEST_SHAPE)
 
 
 def test_where_responses_are_served_the_answer_names_their_models() -> None:
-    """The other endpoint for text stays one that there is not."""
+    """To those who may use them; the other endpoint for text stays one that there is not."""
     route = replace(ROUTE, operations=frozenset({Operation.RESPONSE}), text_model=TextModel("gpt-5.5", 1_000, 500))
     served = snapshot(MODEL, Model("gpt-5.5", (), (route,)))
-    refusal = elsewhere("gpt-4.1", "/v1/responses", served)
+    refusal = elsewhere("gpt-4.1", "/v1/responses", APP, served)
     assert (refusal.code, refusal.param) == ("text_model_here", "model")
     assert refusal.message.endswith("Models of this app: gpt-5.5.")
-    assert elsewhere("gpt-4.1", "/v1/chat/completions", served).code == "unknown_url"
+    stranger = replace(APP, models=frozenset())
+    for asked in ("gpt-4.1", "gpt-5.5"):
+        assert elsewhere(asked, "/v1/responses", stranger, served).code == "unknown_url"
+    assert elsewhere("gpt-4.1", "/v1/chat/completions", APP, served).code == "unknown_url"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,13 @@ def test_an_alias_finds_its_model() -> None:
         ("gpt-image-3", APP, (ROUTE,), (400, "invalid_value", Owner.REQUEST_SHAPE), "Did you mean 'gpt-image-2'?"),
         ("flux", APP, (ROUTE,), (400, "invalid_value", Owner.REQUEST_SHAPE), "Models of this app: gpt-image-2."),
         ("flux", NOTHING, (ROUTE,), (400, "invalid_value", Owner.REQUEST_SHAPE), "Models of this app: none."),
-        ("gpt-image-2", NOTHING, (ROUTE,), (403, "model_not_allowed", Owner.APP_POLICY), "may not use"),
+        (
+            "gpt-image-2",
+            NOTHING,
+            (ROUTE,),
+            (400, "invalid_value", Owner.REQUEST_SHAPE),
+            "may not use it. Models of this app: none",
+        ),
         ("gpt-image-2", APP, (EXPIRED, DRAINING), (503, "no_eligible_route", Owner.ROUTE), "contract not effective; state"),
     ],
 )
