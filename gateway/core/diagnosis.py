@@ -64,7 +64,7 @@ class Facts:
     """What is known of a failed attempt. ``status`` is the answer's own, 0 without one; ``error`` is what the provider said.
 
     ``delivering``: image data had arrived before the error, so that something was made. ``verification`` and ``usage_tier`` are
-    what the contract has recorded of its account.
+    what the contract has recorded of its account. ``links`` are those in the request, ``None`` where it is not known.
     """
 
     stage: Stage
@@ -73,6 +73,7 @@ class Facts:
     delivering: bool = False
     verification: VerificationState = VerificationState.UNKNOWN
     usage_tier: str = ""
+    links: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 After Envoy's outlier detection and its defaults (5 in a row, 30 s x times ejected, at most 300 s; envoyproxy.io, API v3, read
 2026-11-23), adapted to jobs that are slow and rare: there is no sweep in intervals and no paid probe; one real request is.
+
+What an app asks for can make a provider fail where it serves everybody else. So a breaker may belong to one app, and one that
+all share believes no app alone.
 """
 
 from collections.abc import Iterable
@@ -13,6 +16,8 @@ from gateway.core.diagnosis import Diagnosis, Owner
 from gateway.core.eligibility import Hold, Reason
 
 FAILURES_IN_A_ROW_MAX = 5
+# So many of these at most are of one app, where the breaker is shared.
+OF_ONE_APP_MAX = 3
 WINDOW_S = 60
 WINDOW_ATTEMPTS_MIN = 20
 WINDOW_FAILED_SHARE = 0.5
@@ -60,11 +65,12 @@ class Breaker:
     """``era`` numbers the stretches between two changes of state: an attempt is heard only in the one in which it began.
 
     ``seconds`` are those of the last ``WINDOW_S`` in which an attempt ended, so there are at most so many. ``ejection`` is
-    ``None`` while the route is in use, and ``closed_at`` the end of the last one.
+    ``None`` while the route is in use, and ``closed_at`` the end of the last one. ``row``: the failures since the last delivery,
+    each by the app that it is ascribed to, ``None`` where it is the provider's whoever asks.
     """
 
     era: int = NO_SAY + 1
-    failures_in_a_row: int = 0
+    row: tuple[str | None, ...] = ()
     seconds: tuple[Second, ...] = ()
     ejection: Ejection | None = None
     closed_at: datetime | None = None
@@ -100,18 +106,26 @@ def begun(breaker: Breaker, now: datetime) -> tuple[Breaker, int]:
     return probed, probed.era
 
 
-def ended(breaker: Breaker, era: int, diagnosis: Diagnosis | None, now: datetime) -> Breaker:
+def ended(breaker: Breaker, era: int, diagnosis: Diagnosis | None, now: datetime, app: str | None = None) -> Breaker:
     """The attempt of that era delivered (``None``) or failed. Only the provider's own failures count against the route.
 
     Whatever else ends an attempt (moderation, a limit, the account, the caller ...) says nothing of the provider's health.
+    ``app``: whose request may be why, if the breaker is shared. What fails for one app alone does not count there.
     """
     if era != breaker.era:
         return breaker
     if diagnosis is not None and diagnosis.owner is not Owner.PROVIDER:
         return _freed(breaker)
+    if diagnosis is None:
+        return _delivered(breaker, now)
+    if app is not None and breaker.row.count(app) >= OF_ONE_APP_MAX:
+        return _freed(breaker)
+    row = (*breaker.row, app)
+    if app is not None and set(row) == {app}:
+        return replace(_freed(breaker), row=row)
     if breaker.ejection is not None:
-        return _closed(breaker, now) if diagnosis is None else _ejected_again(breaker, breaker.ejection, diagnosis, now)
-    return _counted(breaker, diagnosis, now)
+        return _ejected_again(breaker, breaker.ejection, diagnosis, now)
+    return _failed(breaker, row, diagnosis, now)
 
 
 def released(breaker: Breaker, era: int) -> Breaker:
@@ -119,11 +133,15 @@ def released(breaker: Breaker, era: int) -> Breaker:
     return _freed(breaker) if era == breaker.era else breaker
 
 
-def _counted(breaker: Breaker, diagnosis: Diagnosis | None, now: datetime) -> Breaker:
-    seconds = _with(breaker.seconds, int(now.timestamp()), failed=diagnosis is not None)
-    if diagnosis is None:
-        return replace(breaker, failures_in_a_row=0, seconds=seconds)
-    in_a_row = breaker.failures_in_a_row + 1
+def _delivered(breaker: Breaker, now: datetime) -> Breaker:
+    if breaker.ejection is not None:
+        return _closed(breaker, now)
+    return replace(breaker, row=(), seconds=_with(breaker.seconds, int(now.timestamp()), failed=False))
+
+
+def _failed(breaker: Breaker, row: tuple[str | None, ...], diagnosis: Diagnosis, now: datetime) -> Breaker:
+    seconds = _with(breaker.seconds, int(now.timestamp()), failed=True)
+    in_a_row = len(row)
     failed = sum(second.failed for second in seconds)
     attempts = failed + sum(second.delivered for second in seconds)
     if in_a_row >= FAILURES_IN_A_ROW_MAX:
@@ -131,7 +149,7 @@ def _counted(breaker: Breaker, diagnosis: Diagnosis | None, now: datetime) -> Br
     if attempts >= WINDOW_ATTEMPTS_MIN and failed >= WINDOW_FAILED_SHARE * attempts:
         why = f"its provider failed {failed} of {attempts} times within {WINDOW_S} s, the last time with {diagnosis.rule}"
         return _ejected(breaker, 1, why, now)
-    return replace(breaker, failures_in_a_row=in_a_row, seconds=seconds)
+    return replace(breaker, row=row, seconds=seconds)
 
 
 def _with(seconds: Iterable[Second], at: int, *, failed: bool) -> tuple[Second, ...]:

@@ -19,6 +19,11 @@ from gateway.ports import Content
 class Body(Protocol):
     """What the caller sent, as it came."""
 
+    @property
+    def links(self) -> frozenset[str]:
+        """Those that the caller wrote: a provider's failure at one of them is not its own. Asked for where one has failed."""
+        ...
+
     def for_upstream(
         self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = ""
     ) -> bytes | Content:

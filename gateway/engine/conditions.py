@@ -34,11 +34,11 @@ class RouteConditions:
 
     def of(self, call: Call) -> Conditions:
         """What the call's plan depends on. A caller is who the app says that it is, otherwise the request itself."""
-        return Conditions(self._clock(), self.holds(), draw_of(call.app.id, call.request.end_user or call.request_id))
+        return Conditions(self._clock(), self.holds(call.app.id), draw_of(call.app.id, call.request.end_user or call.request_id))
 
-    def holds(self) -> Holds:
-        """All that keep requests off routes now, by route id."""
-        return _joined(self._overrides(), self._health.holds())
+    def holds(self, app: str | None = None) -> Holds:
+        """All that keep requests of that app off routes now, by route id; without an app those of any, for people to see."""
+        return _joined(self._overrides(), self._health.holds(app))
 
     async def shortage(self, candidate: Candidate) -> Shortage | None:
         """Take the request's part of the contract's limits; ``None`` where there was room.
@@ -55,9 +55,9 @@ class RouteConditions:
             self._health.park(route, spent_s, "the provider's rate-limit headers say that nothing is left")
 
     @contextmanager
-    def attempt(self, route: Route) -> Iterator["Watch"]:
-        """An attempt is made there, unless the block is left without a verdict."""
-        ticket = self._health.begin(route)
+    def attempt(self, route: Route, app: str) -> Iterator["Watch"]:
+        """An attempt of that app is made there, unless the block is left without a verdict."""
+        ticket = self._health.begin(route, app)
         watch = Watch(route, ticket, self._health, self._clock)
         try:
             yield watch

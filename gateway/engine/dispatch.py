@@ -118,7 +118,7 @@ class Dispatcher:
         route, progress, began_s = candidate.route, job.progress, job.elapsed_s
         trace = job.trail.begin(candidate, began_s)
         progress.cost = progress.diagnosis = None
-        with self._conditions.attempt(route) as ending, self._room(job.call, route):
+        with self._conditions.attempt(route, job.call.app.id) as ending, self._room(job.call, route):
             async with await self._budgets.hold(job.call, candidate) as holding:
                 progress.budget = holding.warning
                 shortage = await self._conditions.shortage(candidate)
@@ -175,7 +175,7 @@ class Dispatcher:
             self._conditions.heard(candidate.route, response)
             booking.upstream_request_id = request_id_of(response, candidate.route.provider)
             if response.status != 200:
-                return await failure_of_answer(response, candidate.route)
+                return await failure_of_answer(response, candidate.route, job.call.body.links)
             return await relay(job.call, job.outlet, response, booking, job.progress, receipts=self._receipts)
         finally:
             response.release()

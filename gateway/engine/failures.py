@@ -42,7 +42,7 @@ def failure_without_answer(cause: UpstreamFailed | MalformedAnswer) -> Failure:
     return Failure(_NO_ANSWER, error, diagnose(Facts(stage)))
 
 
-async def failure_of_answer(response: UpstreamResponse, route: Route) -> Failure:
+async def failure_of_answer(response: UpstreamResponse, route: Route, links: frozenset[str] | None = None) -> Failure:
     """Read an answer that is not a 200, at most ``ERROR_BYTES_MAX`` of it; what is ours in it is out before anyone sees it."""
     body = bytearray()
     try:
@@ -60,17 +60,17 @@ async def failure_of_answer(response: UpstreamResponse, route: Route) -> Failure
     ours = ours_at(route.provider)
     said = ours.cleaned(_parsed(bytes(body)))
     error = read_error(said, _cleaned_kind(response.headers, ours))
-    diagnosis = diagnose(_facts(Stage.STATUS, response.status, error, route))
+    diagnosis = diagnose(_facts(Stage.STATUS, response.status, error, route, links=links))
     status = _honest_status(response.status, diagnosis.owner)
     found = _openai_error(said) or _translated(error, said, response.status)
     return Failure(status, found, diagnosis, wait, response.status if status != response.status else 0)
 
 
-def failure_of_event(event: Mapping[str, Any], route: Route, *, delivering: bool) -> Failure:
+def failure_of_event(event: Mapping[str, Any], route: Route, *, delivering: bool, links: frozenset[str] | None = None) -> Failure:
     """The provider's error in an answer, or a stream, whose head said 200; ``delivering``: after image data."""
     said = ours_at(route.provider).cleaned(dict(event))
     error = read_error(said)
-    diagnosis = diagnose(_facts(Stage.STATUS, 0, error, route, delivering=delivering))
+    diagnosis = diagnose(_facts(Stage.STATUS, 0, error, route, delivering=delivering, links=links))
     found = _clean_error(said) or _error("The provider answered with an error.", "server_error", None)
     return Failure(_STATUSES.get(diagnosis.owner, _NO_ANSWER), found, diagnosis)
 
@@ -95,9 +95,11 @@ def failure_of_limit(contract: str, shortage: Shortage) -> Failure:
     return Failure(429, _error(message, "rate_limit_error", "rate_limit_exceeded"), limit_used_up(ever=ever), wait)
 
 
-def _facts(stage: Stage, status: int, error: ProviderError, route: Route, *, delivering: bool = False) -> Facts:
+def _facts(
+    stage: Stage, status: int, error: ProviderError, route: Route, *, delivering: bool = False, links: frozenset[str] | None
+) -> Facts:
     contract = route.contract
-    return Facts(stage, status, error, delivering, contract.verification.state, contract.limits.usage_tier)
+    return Facts(stage, status, error, delivering, contract.verification.state, contract.limits.usage_tier, links)
 
 
 def _honest_status(status: int, owner: Owner) -> int:

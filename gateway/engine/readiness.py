@@ -163,6 +163,8 @@ class _Spending:
 class _NoBody:
     """Implements ``call.Body``: the SDK writes its own."""
 
+    links: frozenset[str] = frozenset()
+
     def for_upstream(
         self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = ""
     ) -> bytes | Content:

@@ -47,7 +47,7 @@ async def relay(
             if answer.error is not None:
                 # A response's text model has run, whatever became of the image.
                 ran = answer.carries_image or call.request.text is not None
-                return failure_of_event(answer.error, booking.route, delivering=ran)
+                return failure_of_event(answer.error, booking.route, delivering=ran, links=call.body.links)
         delivery = as_asked(answer.delivery(), call.request, booking.route)
     except (UpstreamFailed, MalformedAnswer) as broken:
         return failure_without_answer(broken)

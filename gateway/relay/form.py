@@ -27,6 +27,7 @@ from gateway.relay.form_part import (
     part_head,
     shown,
 )
+from gateway.relay.request_json import links_in
 from gateway.relay.spool import Spool
 
 _PART_HEADERS_MAX = 16
@@ -70,6 +71,11 @@ class Form:
         self.files = tuple(part for part in parts if isinstance(part, FormFile))
         self.references = len(self.files)
         self.members = frozenset(part.head.name.partition("[")[0] for part in parts)
+
+    @property
+    def links(self) -> frozenset[str]:
+        """See ``call.Body``."""
+        return links_in(self.fields)
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.wire import NO_MEMBERS, Scalar
-from gateway.relay.request_json import IMAGE_VALUES_MAX, request_object
+from gateway.relay.request_json import IMAGE_VALUES_MAX, links_in, request_object
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -33,6 +33,11 @@ class RequestBody:
         if model is None:
             sent.pop("model", None)
         return msgspec.json.encode(sent)
+
+    @property
+    def links(self) -> frozenset[str]:
+        """See ``call.Body``."""
+        return links_in(self.fields)
 
     @property
     def fingerprint(self) -> str:

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -26,6 +27,7 @@ _INTEGER_CHARS_MAX = 20
 _INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**64 - 1
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_LINK = ("http://", "https://")
 _OPENING = b"[{"
 
 
@@ -50,6 +52,21 @@ def request_object(text: bytes | bytearray, values_max: int) -> dict[str, Any]:
         message = f"The body has more than {MEMBERS_MAX} members. Send fewer of them."
         raise shape_refusal("too_many_values", message)
     return found
+
+
+def links_in(value: object) -> frozenset[str]:
+    """The links among the strings of a JSON value."""
+    found, waiting = set(), [value]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, str):
+            if at.startswith(_LINK):
+                found.add(at)
+        elif isinstance(at, Mapping):
+            waiting += at.values()
+        elif isinstance(at, list):
+            waiting += at
+    return frozenset(found)
 
 
 def too_many_values(values_max: int) -> Refusal:

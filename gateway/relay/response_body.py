@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.core.response_request import TOOL
 from gateway.core.wire import NO_MEMBERS, Scalar
-from gateway.relay.request_json import RESPONSE_VALUES_MAX, MalformedBody
+from gateway.relay.request_json import RESPONSE_VALUES_MAX, MalformedBody, links_in
 from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, STRING_BYTES_KEPT, ScannedSpool, tokens_max
 from gateway.relay.scanner import EnvelopeScanner
 from gateway.relay.spool import Spool, SpooledContent
@@ -45,6 +45,11 @@ class ResponseBody:
         kept, last = self._members.without({"model", "tools", *added})
         end = (b"}",) if last is None else (b",", last)
         return SpooledContent(self._spool, "application/json", (b"{", *kept, written, *end))
+
+    @property
+    def links(self) -> frozenset[str]:
+        """See ``call.Body``."""
+        return links_in(self.fields)
 
     def close(self) -> None:
         """Let go of the spool."""

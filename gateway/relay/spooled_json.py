@@ -9,7 +9,7 @@ import msgspec
 from gateway.core.diagnosis import shape_refusal
 from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.relay.kept_json import name_of
-from gateway.relay.request_json import IMAGE_VALUES_MAX, MalformedBody
+from gateway.relay.request_json import IMAGE_VALUES_MAX, MalformedBody, links_in
 from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, REFERENCES_MAX, STRING_BYTES_KEPT, ScannedSpool, tokens_max
 from gateway.relay.scanner import EnvelopeScanner
 from gateway.relay.spool import SplicedContent, Spool
@@ -47,7 +47,7 @@ class EditContent(SplicedContent):
 
 
 class SpooledJson:
-    """``fields`` are the members but for ``images``, long strings cut, ``members`` the names of all that are not ``null``.
+    """``fields`` are the members, long strings cut, ``members`` the names of all that are not ``null``.
 
     ``references`` counts the images that came along. ``fingerprint`` is the same for the same bytes: it is never in memory as
     a whole, and an SDK's retry sends it as it was.
@@ -55,11 +55,16 @@ class SpooledJson:
 
     form = False
 
-    def __init__(self, spool: Spool, parts: EditParts, references: int, model: "ModelSpans", fingerprint: str) -> None:
+    def __init__(self, spool: Spool, parts: EditParts, fields: dict[str, Any], model: "ModelSpans", fingerprint: str) -> None:
         self._spool, self._parts, self._model = spool, parts, model
-        self.references, self.fingerprint = references, fingerprint
-        self.fields = parts.values
-        self.members = frozenset({"images", *(name for name, value in parts.values.items() if value is not None)})
+        self.fields, self.fingerprint = fields, fingerprint
+        self.references = len(parts.images) + sum(fields.get(name) is not None for name in ("mask", "markup"))
+        self.members = frozenset(name for name, value in fields.items() if value is not None)
+
+    @property
+    def links(self) -> frozenset[str]:
+        """See ``call.Body``."""
+        return links_in(self.fields)
 
     def for_upstream(self, model: str | None, members: Mapping[str, Scalar] = NO_MEMBERS, image_model: str = "") -> EditContent:
         """See ``call.Body``."""
@@ -95,12 +100,13 @@ class SpooledJsonReader(ScannedSpool):
 
     async def finish(self) -> SpooledJson:
         """Raises ``MalformedBody`` where the object is not complete, ``Refusal`` where it has too many images."""
-        members = await self.object()
+        fields = await self.object()
+        images = _images_of(fields)
         spans = self.scanner.spans
-        model, references = await self._model_spans(spans.get("model", (0, 0))), _references(members)
-        images = tuple(map(_names, members.pop("images")))
-        parts = EditParts(members, spans, images, tuple(self._edit.links))
-        return SpooledJson(self.spool, parts, references, model, self.fingerprint)
+        model = await self._model_spans(spans.get("model", (0, 0)))
+        values = {name: value for name, value in fields.items() if name != "images"}
+        parts = EditParts(values, spans, tuple(map(_names, images)), tuple(self._edit.links))
+        return SpooledJson(self.spool, parts, fields, model, self.fingerprint)
 
     async def _model_spans(self, value: tuple[int, int]) -> ModelSpans:
         """A member goes with the comma behind it, the last one with that before it."""
@@ -139,8 +145,8 @@ def _names(image: object) -> frozenset[str]:
     return frozenset(name for name, value in image.items() if value is not None) if isinstance(image, dict) else frozenset()
 
 
-def _references(members: dict[str, Any]) -> int:
-    images = members.get("images")
+def _images_of(fields: dict[str, Any]) -> list[Any]:
+    images = fields.get("images")
     if images is None:
         raise shape_refusal("missing_required_parameter", "Missing required parameter: 'images'.", param="images")
     if not isinstance(images, list):
@@ -149,4 +155,4 @@ def _references(members: dict[str, Any]) -> int:
         code = "array_above_max_length" if images else "empty_array"
         message = f"Invalid 'images': expected 1 to {REFERENCES_MAX} images, but got {len(images)}."
         raise shape_refusal(code, message, param="images")
-    return len(images) + sum(members.get(name) is not None for name in ("mask", "markup"))
+    return images

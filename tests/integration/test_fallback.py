@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.programs import House, control
-from tests.integration.two_contracts import KEY, Configuration, Place, ask, changed
+from tests.integration.two_contracts import KEY, OTHER_KEY, WISH, Configuration, Place, ask, changed
 
 RATE_LIMITED = {"code": "rate_limit_exceeded", "type": "input-images", "message": "slow down"}
 OVERLOADED = {"type": "server_error", "message": "The server is overloaded."}
@@ -149,7 +149,7 @@ async def test_a_route_that_keeps_failing_is_left_alone(place: Place) -> None:
             assert 'gateway_route_held{reason="breaker",route="first"} 1.0' in await exposition.text()
         async with house.client() as app, app.get(f"{house.admin_url}/routes") as listed:
             (first,) = [route for route in (await listed.json())["routes"] if route["id"] == "first"]
-        assert (first["state"], first["breaker"]["state"]) == ("ejected", "open")
+        assert (first["state"], first["breaker"]["apps"]) == ("ejected", ["shop"])
 
 
 async def test_a_provider_that_asks_to_be_left_alone_is(place: Place) -> None:
@@ -223,3 +223,30 @@ async def test_a_parameter_that_no_route_can_honour_is_refused_by_its_name(place
         answer, body = await asked(house, n=2)
         assert (answer.status, body["error"]["param"], answer.headers["x-gateway-owner"]) == (400, "n", "request_shape")
         assert place.served() == (0, 1)
+
+
+EDITS = "/v1/images/edits"
+LINK = "https://pictures.example/private/cat.png"
+
+
+async def test_one_app_s_bad_requests_move_nobody_else(place: Place) -> None:
+    """Its links that cannot be fetched are its own failure; whatever else fails for it alone is held for it alone."""
+    with place.gateway(fallback()) as house:
+        for error in ({"message": f"Failed to download image from {LINK}: 404"}, {"message": "failed", "type": "server_error"}):
+            house.fault(**status(500, error, times=5))
+            for _ in range(5):
+                body = {**WISH, "images": [{"image_url": LINK}]}
+                async with house.client(KEY) as app, app.post(EDITS, json=body) as answer:
+                    found = await answer.json()
+                own = "download" in error["message"]
+                assert (answer.status, found["gateway"]["owner"]) == ((400, "request_shape") if own else (500, "provider"))
+                assert answer.headers["x-gateway-attempts"] == "1"
+        async with house.client(OTHER_KEY) as app:
+            answer, _ = await ask(app)
+        assert (answer.status, answer.headers["x-gateway-contract"]) == (200, "direct@1")
+        answer, _ = await asked(house)
+        assert (answer.status, answer.headers["x-gateway-contract"]) == (200, "reseller@1")
+        async with house.client() as admin, admin.get(f"{house.admin_url}/routes") as shown:
+            first = (await shown.json())["routes"][0]
+        assert first["breaker"]["apps"] == ["shop"]
+        assert first["holds"][0]["what"].endswith("(for the app 'shop' alone)")

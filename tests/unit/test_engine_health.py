@@ -18,6 +18,7 @@ from gateway.telemetry.metrics import Metrics
 from tests.unit.core.samples import CONTRACT, NOW, ROUTE
 
 FAILED = Diagnosis(Owner.PROVIDER, "connect.failed", "check", "stop", Outcome.NOT_SENT, retryable=True)
+ANSWERED = replace(FAILED, rule="provider.failed", outcome=Outcome.AMBIGUOUS)
 BLOCKED = replace(FAILED, owner=Owner.MODERATION)
 OTHER = replace(ROUTE, id="other")
 IMAGES, TOKENS = "images_per_minute", "tokens_per_minute"
@@ -58,9 +59,9 @@ def health(clock: Clock) -> Health:
     return Health(clock)
 
 
-def attempts(health: Health, *ends: Diagnosis | None, route: Route = ROUTE) -> None:
+def attempts(health: Health, *ends: Diagnosis | None, route: Route = ROUTE, app: str = "shop") -> None:
     for end in ends:
-        health.end(health.begin(route), end)
+        health.end(health.begin(route, app), end)
 
 
 def says(limit: int, name: str = "images") -> dict[str, str]:
@@ -84,7 +85,7 @@ def test_a_failing_route_is_held_and_others_are_not(health: Health, clock: Clock
     assert [(hold.reason, hold.until) for hold in held[ROUTE.id]] == [(Reason.BREAKER, NOW + timedelta(seconds=30))]
     clock.forward(30)
     assert health.holds() == {}
-    probe = health.begin(ROUTE)
+    probe = health.begin(ROUTE, "shop")
     assert [hold.until for hold in health.holds()[ROUTE.id]] == [None]
     health.end(probe, None)
     assert health.holds() is health.holds()
@@ -93,10 +94,10 @@ def test_a_failing_route_is_held_and_others_are_not(health: Health, clock: Clock
 
 def test_a_late_end_is_not_the_probe_s(health: Health, clock: Clock) -> None:
     """What began before the ejection tells nothing of the time after it."""
-    late = health.begin(ROUTE)
+    late = health.begin(ROUTE, "shop")
     attempts(health, *[FAILED] * 5)
     clock.forward(30)
-    probe = health.begin(ROUTE)
+    probe = health.begin(ROUTE, "shop")
     health.end(late, None)
     assert ROUTE.id in health.holds()
     health.end(probe, FAILED)
@@ -107,8 +108,56 @@ def test_a_probe_that_was_not_made_is_given_back(health: Health, clock: Clock) -
     """The next request takes it."""
     attempts(health, *[FAILED] * 5)
     clock.forward(30)
-    health.release(health.begin(ROUTE))
+    health.release(health.begin(ROUTE, "shop"))
     assert health.holds() == {}
+
+
+def test_what_fails_for_one_app_is_held_for_that_app_alone(health: Health, clock: Clock) -> None:
+    """Its requests may be why; when they succeed again, it is as before."""
+    attempts(health, *[ANSWERED] * 50)
+    assert list(health.holds("shop")) == [ROUTE.id]
+    assert not health.holds("other")
+    assert health.holds()[ROUTE.id][0].what.endswith("(for the app 'shop' alone)")
+    (seen,) = health.states()
+    assert (seen.state, seen.apps, seen.ejections) == (State.CLOSED, ("shop",), 1)
+    clock.forward(30)
+    attempts(health, None)
+    assert not health.holds("shop")
+    assert health.states()[0].apps == ()
+
+
+def test_one_app_cannot_move_another_whatever_the_other_does_meanwhile(health: Health) -> None:
+    """Bad requests without end between the other's good ones, also where one of those fails now and then."""
+    for number in range(200):
+        attempts(health, *[ANSWERED] * 7, app="bad")
+        attempts(health, ANSWERED if number % 20 == 7 else None, app="good")
+        assert not health.holds("good")
+    assert list(health.holds("bad")) == [ROUTE.id]
+
+
+def test_a_provider_that_is_down_is_held_for_everybody(health: Health) -> None:
+    """Also for apps that have not asked, once two have failed and none was served, or as soon as it cannot be reached."""
+    attempts(health, *[ANSWERED] * 3, app="one")
+    attempts(health, ANSWERED, app="two")
+    assert not health.holds("three")
+    attempts(health, ANSWERED, app="two")
+    assert list(health.holds("three")) == [ROUTE.id]
+    attempts(health, *[FAILED] * 5, route=OTHER, app="one")
+    assert set(health.holds("three")) == {ROUTE.id, OTHER.id}
+
+
+def test_a_trial_that_one_app_spoils_tells_nothing_to_the_others(health: Health, clock: Clock) -> None:
+    """The next request tries; a second app's failure tells, and so does what serves."""
+    attempts(health, *[FAILED] * 5)
+    clock.forward(31)
+    attempts(health, *[ANSWERED] * 3, app="bad")
+    assert not health.holds("good")
+    attempts(health, ANSWERED, app="good")
+    assert list(health.holds("third")) == [ROUTE.id]
+    clock.forward(70)
+    attempts(health, ANSWERED, app="bad")
+    attempts(health, None, app="good")
+    assert not health.holds("third")
 
 
 @pytest.mark.parametrize(("seconds", "held_s"), [(12.5, 12.5), (1e9, 3600), (math.inf, 3600)])
@@ -174,7 +223,7 @@ def test_ejections_are_counted(health: Health, clock: Clock) -> None:
 
 def test_a_route_that_is_gone_is_forgotten(health: Health) -> None:
     """With its parks and counts; an attempt that ends later does not bring it back."""
-    late = health.begin(ROUTE)
+    late = health.begin(ROUTE, "shop")
     attempts(health, *[FAILED] * 5)
     health.park(ROUTE, 10, "used up")
     health.forget(["direct", "never-there"])

@@ -13,7 +13,7 @@ from gateway.core.rules.account import (
     VERIFICATION,
     VERIFICATION_RECORDED,
 )
-from gateway.core.rules.request import MODEL_PLACEMENT, MODERATION, MODERATION_OF_OUTPUT, SHAPE, TOO_LARGE
+from gateway.core.rules.request import LINK, MODEL_PLACEMENT, MODERATION, MODERATION_OF_OUTPUT, SHAPE, TOO_LARGE
 from gateway.core.rules.route import ROUTE_MODEL, ROUTE_MODEL_VALUE, ROUTE_PAGE, ROUTE_PATH
 from gateway.core.rules.rule import Rule
 from gateway.core.rules.service import (
@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     CONNECT,
     NO_ANSWER,
     TOO_LARGE,
+    LINK,
     VERIFICATION,
     BLOCKED,
     THROTTLED_TOKENS,

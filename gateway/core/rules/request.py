@@ -72,3 +72,19 @@ TOO_LARGE = Rule(
     within=frozenset({413}),
     texts=("",),
 )
+_LINK_TEXTS = (
+    "failed to download", "error while downloading", "timeout while downloading", "unable to download", "could not download",
+    "cannot download", "error downloading", "failed to fetch", "unable to fetch", "could not fetch", "cannot fetch",
+    "error fetching", "failed to retrieve", "unable to retrieve", "failed to load image", "unable to load image",
+    "could not load image",
+)  # fmt: skip
+LINK = Rule(
+    "shape.link",
+    Owner.REQUEST_SHAPE,
+    "Can the provider reach the link in the request, and is it an image? Open it without any login.",
+    "Do not send it again before the link works, or send the image itself.",
+    f"{OPENAI}, and its errors for links {THREADS}; other words for the same",
+    words=frozenset({"invalid_image_url"}),
+    texts=_LINK_TEXTS,
+    of_its_link=True,
+)

@@ -1,5 +1,6 @@
 """A rule: by what a failure is recognised, whose it is, and what follows. Rules are data; their order is in ``__init__``."""
 
+import re
 from dataclasses import dataclass
 
 from gateway.core.diagnosis import MAY_BE_BILLED, Confidence, Diagnosis, Facts, Outcome, Owner, Stage
@@ -9,12 +10,16 @@ OPENAI = "OpenAI's error guide and image guide, read 2026-11-23"
 THREADS = "in public issue threads and documentation, read 2026-11-23"
 
 
+_URL = re.compile(r"https?://[^\s\"'<>()\[\]{}]+")
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """It is recognised by a word or by a text, within ``stages`` and, where given, ``within`` these statuses and for ``params``.
 
     ``words`` are codes, types and reasons in lower case; ``texts`` stand in the message, in lower case. ``statuses`` count only
-    where no rule recognises a word or a text. ``source`` is where all of them were seen.
+    where no rule recognises a word or a text. ``source`` is where all of them were seen. ``of_its_link``: only where it is
+    about a link that the request itself has, if that is known.
     """
 
     id: str
@@ -30,12 +35,15 @@ class Rule:
     statuses: frozenset[int] | range = frozenset()
     outcome: Outcome = Outcome.REJECTED
     retryable: bool = False
+    of_its_link: bool = False
 
     def recognises(self, facts: Facts, status: int, message: str) -> Confidence | None:
         """By what was said; ``None`` where it is not this one. ``status`` and ``message`` are the innermost error's."""
         if facts.stage not in self.stages or (self.within is not None and status not in self.within):
             return None
         if self.params is not None and facts.error.param not in self.params:
+            return None
+        if self.of_its_link and facts.links is not None and not _names_one_of(facts.links, message):
             return None
         if any(word in self.words for word in facts.error.words):
             return Confidence.HIGH
@@ -54,3 +62,10 @@ class Rule:
                 self.owner, self.id, self.first_check, MAY_BE_BILLED, Outcome.AMBIGUOUS, retryable=False, confidence=confidence
             )
         return Diagnosis(self.owner, self.id, self.first_check, self.stop_rule, self.outcome, self.retryable, confidence)
+
+
+def _names_one_of(links: frozenset[str], message: str) -> bool:
+    """There are links, and where the message (in lower case) names one, it is one of them, or the beginning of one."""
+    own = [link.lower() for link in links]
+    named = [url.rstrip(".,:;!?*…") for url in _URL.findall(message)]
+    return bool(own) and all(any(link.startswith(url) for link in own) for url in named)

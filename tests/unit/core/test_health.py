@@ -74,6 +74,40 @@ def test_what_trips_it(ends: list[Diagnosis | None], state: State) -> None:
     assert state_of(after(*ends), T0) is state
 
 
+@pytest.mark.parametrize(
+    ("apps", "state"),
+    [
+        ("aaaaaaaaaaaaaaaaaaaaaaaaa", State.CLOSED),
+        ("aaaab", State.CLOSED),
+        ("aaaaaaab", State.CLOSED),
+        ("aaabb", State.OPEN),
+        ("abaaaaaa", State.CLOSED),
+        ("abcde", State.OPEN),
+        ("aaa.b.aaa.b.aaa.b.aaa.b.aaa.b.aaa.b", State.CLOSED),
+        ("ab." * 11, State.OPEN),
+        ("b" + "a" * 100, State.CLOSED),
+    ],
+)
+def test_a_shared_breaker_believes_no_app_alone(apps: str, state: State) -> None:
+    """Of five in a row three count at most of one app; in the window what fails for one alone does not count ('.': delivered)."""
+    breaker = Breaker()
+    for app in apps:
+        breaker, era = begun(breaker, T0)
+        breaker = ended(breaker, era, None if app == "." else FAILED, T0, app)
+    assert state_of(breaker, T0) is state
+
+
+def test_a_probe_that_one_app_spoils_is_given_to_the_next() -> None:
+    """A second app's failure ejects the route again, and so does what is no app's."""
+    spoiled = attempted = TRIPPED
+    for app, state in (("a", State.HALF_OPEN), ("a", State.HALF_OPEN), ("b", State.OPEN)):
+        probing, era = begun(spoiled, at(31))
+        spoiled = ended(probing, era, FAILED, at(31), app)
+        assert state_of(spoiled, at(31)) is state
+    probing, era = begun(attempted, at(31))
+    assert state_of(ended(probing, era, FAILED, at(31)), at(31)) is State.OPEN
+
+
 @pytest.mark.parametrize("diagnosis", NEUTRAL, ids=lambda it: str(it.owner))
 def test_only_the_provider_s_own_failures_count(diagnosis: Diagnosis) -> None:
     """Whatever is the caller's, the account's, a limit's or moderation's leaves the breaker as it was."""
@@ -130,7 +164,7 @@ def test_one_request_probes() -> None:
 def test_its_delivery_closes_the_breaker() -> None:
     """All that was counted before is forgotten, the number of ejections too."""
     closed = attempt(TRIPPED, None, 31)
-    assert (closed.ejection, closed.seconds, closed.failures_in_a_row, closed.closed_at) == (None, (), 0, at(31))
+    assert (closed.ejection, closed.seconds, closed.row, closed.closed_at) == (None, (), (), at(31))
     again = after(*[FAILED] * 5, breaker=closed)
     assert again.ejection is not None
     assert (again.ejection.times, again.ejection.until) == (1, at(30))
@@ -279,7 +313,7 @@ class BreakerMachine(RuleBasedStateMachine):
     @invariant()
     def memory_is_bounded(self) -> None:
         assert len(self.breaker.seconds) <= WINDOW_S
-        assert self.breaker.failures_in_a_row < FAILURES_IN_A_ROW_MAX
+        assert len(self.breaker.row) < FAILURES_IN_A_ROW_MAX
 
     @invariant()
     def few_failures_never_eject(self) -> None:

@@ -124,3 +124,26 @@ def test_what_fails_after_image_data_may_be_billed() -> None:
     before, after = diagnose(facts), diagnose(replace(facts, delivering=True))
     assert (after.owner, after.rule) == (before.owner, before.rule)
     assert (after.billed, after.retryable) == (Billed.UNKNOWN, False)
+
+
+LINK = "https://Pictures.example/a/cat.png?token=1"
+
+
+@pytest.mark.parametrize(
+    ("links", "message", "owner"),
+    [
+        ({LINK}, f"Failed to download image from {LINK}: timed out", Owner.REQUEST_SHAPE),
+        ({LINK}, f"upstream: failed to fetch '{LINK}'. 429 Too Many Requests", Owner.REQUEST_SHAPE),
+        ({LINK, "https://b.example/x"}, "Error while downloading https://pictures.example/a/cat.png.", Owner.REQUEST_SHAPE),
+        ({LINK}, "Timeout while downloading the image", Owner.REQUEST_SHAPE),
+        ({LINK}, "Failed to download result from https://cdn.reseller.example/out.png", Owner.PROVIDER),
+        ({LINK}, f"Failed to download {LINK} to https://cdn.reseller.example/out.png", Owner.PROVIDER),
+        (set(), "Failed to download image from the upstream", Owner.PROVIDER),
+        ({LINK}, f"Internal error. request: {LINK}", Owner.PROVIDER),
+    ],
+)
+def test_a_link_of_the_caller_s_that_fails_is_its_own(links: set[str], message: str, owner: Owner) -> None:
+    """Whatever the status, where the message is about one that the request had; a provider's other failures stay its own."""
+    found = diagnose(Facts(Stage.STATUS, 500, read_error({"error": {"message": message}}), links=frozenset(links)))
+    assert found.owner is owner
+    assert (found.outcome is Outcome.REJECTED) is (owner is Owner.REQUEST_SHAPE)

@@ -33,7 +33,8 @@ def _generation(body: bytes, folder: Path) -> dict[str, Any]:
 
 
 def _edit(body: bytes, folder: Path) -> dict[str, Any]:
-    return asyncio.run(_spooled(SpooledJsonReader(Spool(folder, 64 * 1024)), b'{"images":[{"file_id":"f"}],' + body[1:]))
+    found = asyncio.run(_spooled(SpooledJsonReader(Spool(folder, 64 * 1024)), b'{"images":[{"file_id":"f"}],' + body[1:]))
+    return {name: value for name, value in found.items() if name != "images"}
 
 
 def _response(body: bytes, folder: Path) -> dict[str, Any]:
