@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,10 +27,9 @@ LOCK_WAIT_S_MAX = 5.0
 VERSION = 1
 _CREATE = f"BEGIN IMMEDIATE;\n{statement('evidence_schema')}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
 _INSERT = "INSERT OR IGNORE INTO evidence (request_id, at, app, status, document) VALUES (?, ?, ?, ?, ?)"
-_PRUNE = (
-    "DELETE FROM evidence WHERE at < :since",
-    "DELETE FROM evidence WHERE number <= (SELECT max(number) FROM evidence) - :requests_max",
-)
+_TOO_OLD = "DELETE FROM evidence WHERE at < ?"
+_BY_APP = "SELECT app, count(*) FROM evidence GROUP BY app"
+_OLDEST_OF = "DELETE FROM evidence WHERE number IN (SELECT number FROM evidence WHERE app = ? ORDER BY number LIMIT ?)"
 _FIND = "SELECT document FROM evidence WHERE request_id = ? AND at >= ?"
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Evidence)
@@ -151,12 +150,18 @@ class SqliteEvidence:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(_INSERT, rows)
-            for prune in _PRUNE:
-                connection.execute(prune, {"since": since, "requests_max": self._requests_max})
+            connection.execute(_TOO_OLD, (since,))
+            self._make_room(connection)
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+    def _make_room(self, connection: sqlite3.Connection) -> None:
+        """Away with the oldest of whichever app has most, until all fit: none pushes out what is kept of the others."""
+        kept = dict(connection.execute(_BY_APP).fetchall())
+        for app, count in surplus(kept, self._requests_max).items():
+            connection.execute(_OLDEST_OF, (app, count))
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
@@ -170,6 +175,19 @@ class SqliteEvidence:
         self._path.replace(aside)
         for ending in ("-wal", "-shm"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+
+def surplus(kept: Mapping[str, int], most: int) -> dict[str, int]:
+    """How many of each app's are too many, so that ``most`` are left in all and no app has lost any to one that has more."""
+    if sum(kept.values()) <= most:
+        return {}
+    level, left, apps = most, most, len(kept)
+    for count in sorted(kept.values()):
+        level = left // apps
+        if count > level:
+            break
+        left, apps = left - count, apps - 1
+    return {app: count - level for app, count in kept.items() if count > level}
 
 
 class EvidenceFile:
@@ -226,3 +244,4 @@ def _prepare(connection: sqlite3.Connection) -> None:
         connection.executescript(_CREATE)
     elif version != VERSION:
         raise OSError(0, f"it was written by another version of the gateway ({version}; this one knows {VERSION})")
+    connection.execute("CREATE INDEX IF NOT EXISTS evidence_by_app ON evidence (app)")  # files of before have none

@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.evidence import Evidence
 from gateway.ports import EvidenceShelf, EvidenceUnavailable
 from gateway.stores import EvidenceFile, SqliteEvidence, evidence_sqlite
+from gateway.stores.evidence_sqlite import surplus
 from tests.unit.core.samples import NOW
 from tests.unit.core.test_evidence import EVIDENCE
 
@@ -58,8 +61,9 @@ def opened(tmp_path: Path, lost: list[int], clock: Clock) -> Iterator[Opened]:
         shelf.close()
 
 
-def numbered(number: int) -> Evidence:
-    return replace(EVIDENCE, request_id=f"gw_{number}")
+def numbered(number: int, app: str = "shop") -> Evidence:
+    assert EVIDENCE.asked is not None
+    return replace(EVIDENCE, request_id=f"gw_{number}", asked=replace(EVIDENCE.asked, app=app))
 
 
 def kept(shelf: EvidenceShelf, *ids: int) -> list[int]:
@@ -108,6 +112,29 @@ def test_what_is_too_old_is_neither_found_nor_kept(opened: Opened, tmp_path: Pat
     shelf.flush()
     with closing(sqlite3.connect(tmp_path / "evidence.sqlite")) as connection:
         assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
+
+
+def test_no_app_pushes_out_what_is_kept_of_the_others(opened: Opened) -> None:
+    """Of whichever has most the oldest goes, also in a file that was begun before."""
+    shelf = opened(requests_max=10)
+    for number in range(1, 5):
+        shelf.put(lambda number=number: numbered(number, "quiet"))  # type: ignore[misc]
+    for number in range(100, 600):
+        shelf.put(lambda number=number: numbered(number, "loud"))  # type: ignore[misc]
+        if number % 100 == 0:
+            shelf.flush()
+    assert kept(shelf, *range(1, 5)) == [1, 2, 3, 4]
+    assert kept(shelf, *range(100, 600)) == [594, 595, 596, 597, 598, 599]
+
+
+@given(st.dictionaries(st.text(max_size=2), st.integers(1, 50), min_size=1, max_size=6), st.integers(1, 100))
+def test_what_goes_is_the_least_and_of_those_who_have_most(apps: dict[str, int], most: int) -> None:
+    """Nothing while all fits; then whoever loses has no less left than any other, and hardly a place is wasted."""
+    goes = surplus(apps, most)
+    left = {app: count - goes.get(app, 0) for app, count in apps.items()}
+    assert sum(left.values()) <= most
+    assert not goes or sum(left.values()) > most - len(apps)
+    assert all(left[app] >= max(left.values()) for app in goes)
 
 
 def test_one_that_cannot_be_made_costs_the_others_nothing(opened: Opened, lost: list[int]) -> None:
