@@ -23,6 +23,8 @@ RESPONSE_VALUES_MAX = 20_000
 MEMBERS_MAX = 1_000
 # Objects and lists in one another. Schemas of tools are the deepest that is known, at about 20.
 DEPTH_MAX = 100
+# More text than this is parsed in a thread: that takes up to 15 ms a megabyte, and a real generation has some kilobytes.
+TEXT_BYTES_AT_ONCE_MAX = 64 * 1024
 _INTEGER_CHARS_MAX = 20
 _INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**64 - 1
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)

@@ -5,7 +5,7 @@ import codecs
 from hashlib import sha256
 from typing import Any
 
-from gateway.relay.request_json import MalformedBody, request_object, too_many_values
+from gateway.relay.request_json import TEXT_BYTES_AT_ONCE_MAX, MalformedBody, request_object, too_many_values
 from gateway.relay.scanner import EnvelopeScanner, MalformedAnswer, TooManyTokens
 from gateway.relay.spool import Spool
 
@@ -16,8 +16,6 @@ ENVELOPE_BYTES_MAX = (REFERENCES_MAX + 4) * STRING_BYTES_KEPT
 # What is read in one go, so that the others' requests go on meanwhile: about 5 ms where it is nothing but short strings.
 PIECE_BYTES = 16 * 1024
 TOKENS_AT_ONCE_MAX = 1_000
-# More text than this is parsed in a thread.
-TEXT_BYTES_AT_ONCE_MAX = 64 * 1024
 _Utf8 = codecs.getincrementaldecoder("utf-8")
 
 

@@ -9,7 +9,7 @@ from starlette.types import Receive
 from gateway.core.diagnosis import Refusal, shape_refusal
 from gateway.engine.admission import Lease
 from gateway.relay.request_body import RequestBody
-from gateway.relay.request_json import MalformedBody
+from gateway.relay.request_json import TEXT_BYTES_AT_ONCE_MAX, MalformedBody
 
 JSON = "application/json"
 
@@ -36,7 +36,7 @@ class JsonReader:
             raise unreadable(f"Unsupported content type '{kind[:80]}'. Send JSON with 'Content-Type: application/json'.")
         body = b"".join([chunk async for chunk in body_chunks(receive, head, self._limits, lease)])
         try:
-            return RequestBody(body)
+            return RequestBody(body) if len(body) <= TEXT_BYTES_AT_ONCE_MAX else await asyncio.to_thread(RequestBody, body)
         except MalformedBody as error:
             raise unreadable(f"We could not parse the JSON body of your request: {error}. Send one JSON object.") from error
 
