@@ -51,7 +51,7 @@ class ScannedSpool:
     async def object(self) -> dict[str, Any]:
         """All of it has come: the object, long strings cut. Raises as above."""
         try:
-            text = self.scanner.text()
+            text = self.scanner.whole_text()
         except MalformedAnswer as error:
             raise MalformedBody(str(error)) from error
         at_once = len(text) <= TEXT_BYTES_AT_ONCE_MAX

@@ -119,11 +119,11 @@ class EnvelopeScanner:
         ``exact``: see ``kept_json.object_of``.
         """
         try:
-            return object_of(self.text(), exact=exact)
+            return object_of(self.whole_text(), exact=exact)
         except ValueError as error:
             raise MalformedAnswer(str(error)) from error
 
-    def text(self) -> bytearray:
+    def whole_text(self) -> bytearray:
         """The whole object as it was written, long strings cut; raises ``MalformedAnswer`` where it is not complete."""
         if not self.complete:
             raise MalformedAnswer("the JSON object is cut short")
