@@ -9,10 +9,13 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, TypeVar
 
+import structlog
+
 from gateway.core.ledger import Entry
 from gateway.ports import EntryRefused, LedgerUnavailable
 
 T = TypeVar("T")
+_log = structlog.get_logger("gateway.ledger")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,15 +40,15 @@ Refusal = LedgerUnavailable | None
 Commit = Callable[[Sequence[Batch[T]]], Sequence[Refusal]]
 # Writes entries before the writer has begun, each on its own, and says why one was refused.
 Recover = Callable[[Callable[[Sequence[Entry]], Sequence[Refusal]]], None]
-# Whether a write would succeed now.
-Idle = Callable[[], bool]
+# Why a write would be refused now.
+Idle = Callable[[], Refusal]
 
 
 class GroupWriter(Generic[T]):
     """Hands groups of batches to ``commit`` in a thread of its own and wakes each caller once its batch is durable.
 
     At most ``queue_batches_max`` batches wait; the group being written comes on top. While nothing is written, ``idle`` is
-    called every ``IDLE_S``, in the same thread.
+    called every ``IDLE_S``, in the same thread. When writes begin to fail, and when they work again, the log says so once.
     """
 
     def __init__(self, commit: Commit[T], queue_batches_max: int, idle: Idle | None = None) -> None:
@@ -54,7 +57,7 @@ class GroupWriter(Generic[T]):
         self._writing_since_s: float | None = None
         self._stopping = False
         self._crowded = False
-        self.failing = False
+        self._failure: Refusal = None
         self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
 
     def start(self) -> None:
@@ -90,6 +93,11 @@ class GroupWriter(Generic[T]):
         return self._stopping
 
     @property
+    def failing(self) -> bool:
+        """Whether the latest write was refused, or the next one would be."""
+        return self._failure is not None
+
+    @property
     def lag_s(self) -> float:
         """Age of the oldest entry that is being written, and so not durable yet; 0 when none is."""
         since_s = self._writing_since_s
@@ -101,9 +109,8 @@ class GroupWriter(Generic[T]):
                 refusals = self._commit(group)
             except Exception as error:
                 # Nobody else would tell the callers, and the next group may be fine.
-                failed = LedgerUnavailable(f"The ledger failed: {type(error).__name__}: {error}. Report the defect.")
-                refusals = [failed] * len(group)
-            self.failing = all(it is not None and not isinstance(it, EntryRefused) for it in refusals)
+                refusals = [_defect(error)] * len(group)
+            self._note(None if any(it is None or isinstance(it, EntryRefused) for it in refusals) else refusals[0])
             self._writing_since_s = None
             _wake(group, refusals)
 
@@ -128,8 +135,25 @@ class GroupWriter(Generic[T]):
             try:
                 return self._queue.get(timeout=IDLE_S)
             except Empty:
-                self.failing = not self._idle()
+                self._note(self._asked(self._idle))
         return self._queue.get()
+
+    def _asked(self, idle: Idle) -> Refusal:
+        try:
+            return idle()
+        except Exception as error:
+            return _defect(error)
+
+    def _note(self, failure: Refusal) -> None:
+        before, self._failure = self._failure, failure
+        if failure is not None and str(failure) != str(before):
+            _log.error("ledger", problem=str(failure))
+        elif failure is None and before is not None:
+            _log.warning("ledger works again", problem=f"Until now: {before}")
+
+
+def _defect(error: Exception) -> LedgerUnavailable:
+    return LedgerUnavailable(f"The ledger failed: {type(error).__name__}: {error}. Report the defect.")
 
 
 def _wake(group: Sequence[Batch[T]], refusals: Sequence[Refusal]) -> None:

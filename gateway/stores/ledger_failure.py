@@ -1,5 +1,6 @@
 """What to tell people when SQLite says no: what happened, where, and what to do."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -33,6 +34,24 @@ def failure_text(path: Path, doing: str, error: sqlite3.Error) -> str:
     if doing == "read" and code in _READ_ONLY:
         advice = _READER_ADVICE
     return f"The ledger {path} cannot be {doing}: {meaning} (SQLite says: {error}). {advice}."
+
+
+def moved_text(path: Path) -> str:
+    """The database is not where it was opened."""
+    return (
+        f"The ledger {path} is gone: the file that this gateway opened was moved, removed or replaced while it ran, and nothing "
+        "can be booked. Put that same file back, with the -wal and -shm beside it, and the gateway goes on by itself. If it was "
+        f"deleted, process {os.getpid()} still holds it open: copy the files that `ls -l /proc/{os.getpid()}/fd` calls deleted "
+        "before you end it, put them there and start the gateway again."
+    )
+
+
+def log_lost_text(path: Path) -> str:
+    """The database is there, and what belongs to it is not."""
+    return (
+        f"{path.name}-wal or {path.name}-shm beside the ledger {path} was moved, removed or replaced while the gateway ran. What "
+        "was in it is written into the ledger, and another one is begun. Leave these files alone while the gateway runs."
+    )
 
 
 def folder_text(path: Path, error: OSError) -> str:

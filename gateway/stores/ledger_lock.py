@@ -5,15 +5,24 @@ import os
 from pathlib import Path
 
 from gateway.ports import LedgerUnavailable
+from gateway.stores.same_files import inode
 
 
 class LedgerLock:
-    """Held from ``acquire`` to ``release``. The file ``<ledger>.lock`` stays: removing it would let two holders in."""
+    """Held from ``acquire`` to ``release``. The file ``<ledger>.lock`` stays: removing it would let two holders in.
+
+    Where somebody else has removed it, it is not ``held`` any more until it is acquired again.
+    """
 
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
         self._file = ledger.with_name(ledger.name + ".lock")
         self._descriptor: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the file is still there, so that it keeps others out."""
+        return self._descriptor is not None and inode(self._descriptor) == inode(self._file)
 
     def acquire(self) -> None:
         """Raises ``LedgerUnavailable`` where another process holds it, ``OSError`` where the file cannot be made."""
@@ -33,6 +42,7 @@ class LedgerLock:
             raise
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
+        self.release()
         self._descriptor = descriptor
 
     def release(self) -> None:

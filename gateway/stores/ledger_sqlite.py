@@ -1,12 +1,13 @@
 """The ledger in one SQLite file: the embedded default, written by one gateway and read by anybody."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, suppress
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+
+import structlog
 
 from gateway.core.ledger import Entry, Kind, expired
 from gateway.ports import EntryRefused, LedgerUnavailable
@@ -14,20 +15,16 @@ from gateway.private import private_database, private_folder
 from gateway.stores.group_writer import GroupWriter, Recover, Refusal
 from gateway.stores.ledger_chain import Sign, Tip, tip_of, unsigned, write_root
 from gateway.stores.ledger_failure import failure_text, folder_text
-from gateway.stores.ledger_lock import LedgerLock
+from gateway.stores.ledger_files import LedgerFiles, LogLost
+from gateway.stores.ledger_insert import ROWS_A_STATEMENT_MAX, insert, transaction, unknown, without_waiting
 from gateway.stores.ledger_rows import Row, entry_of, microseconds_of, moment_of, row_of, rows_of
-from gateway.stores.ledger_schema import prepare
+from gateway.stores.ledger_schema import VERSION, check_version, prepare
 from gateway.stores.statements import statement
 
-_INSERT, _ORPHANS = statement("insert"), statement("orphans")
-_KNOWN = "SELECT event_id FROM entry WHERE event_id IN ({events})"
-_COLUMNS = 43
+_ORPHANS = statement("orphans")
 # A file has one writer at a time, and one chain.
 _WRITER = "gateway"
-_VALUES = f"({', '.join('?' * _COLUMNS)})"
-# One statement for many rows: Python gives up its global lock at every step of a statement and, beside a busy event loop,
-# waits up to 5 ms to get it back. Each number of rows is a statement of its own, of about 3 kB a row, that SQLite keeps.
-_ROWS_A_STATEMENT_MAX = 16
+_log = structlog.get_logger("gateway.ledger")
 
 
 class SqliteLedger:
@@ -51,7 +48,9 @@ class SqliteLedger:
         self._path, self._synchronous, self._clock = path.resolve(), synchronous, clock
         self._sign, self._queue_batches_max, self._lock_wait_s_max = sign, queue_batches_max, lock_wait_s_max
         self._tip = Tip(b"")
-        self._lock = LedgerLock(self._path)
+        self._files = LedgerFiles(self._path)
+        # Rows that were refused: they show whether what kept them out is over.
+        self._refused: Sequence[Row] = ()
         self._connection: sqlite3.Connection | None = None
         self._writer: GroupWriter[Row] | None = None
 
@@ -64,25 +63,25 @@ class SqliteLedger:
         with ExitStack() as undo:
             try:
                 private_folder(self._path.parent)
-                undo.callback(self._lock.release)
-                self._lock.acquire()
+                undo.callback(self._files.release)
+                self._files.claim()
                 private_database(self._path)
-                connection = self._connect()
-                undo.callback(connection.close)
+                connection = self._connection = self._connect()
+                undo.callback(self._drop)
                 prepare(connection, self._path)
                 self._tip = tip_of(connection, _WRITER)
+                self._files.opened()
                 self._write_root(connection)
                 if recover is not None:
-                    recover(lambda entries: self._commit(connection, [rows_of((it,), str(self._path)) for it in entries]))
+                    recover(lambda entries: self._commit([rows_of((it,), str(self._path)) for it in entries]))
                 expired = self._expire_orphans(connection)
             except OSError as error:
                 raise LedgerUnavailable(folder_text(self._path, error)) from error
             except sqlite3.Error as error:
                 raise LedgerUnavailable(failure_text(self._path, "opened", error)) from error
             undo.pop_all()
-        self._connection = connection
         self._writer = GroupWriter(
-            lambda group: self._commit(connection, [batch.rows for batch in group]), self._queue_batches_max
+            lambda group: self._commit([batch.rows for batch in group]), self._queue_batches_max, self._trial
         )
         self._writer.start()
         return expired
@@ -106,24 +105,23 @@ class SqliteLedger:
 
     @property
     def failing(self) -> bool:
-        """Whether the latest write was refused; true until one succeeds."""
+        """Whether the latest write was refused, or the files are gone; true until a write would succeed."""
         return self._writer is not None and self._writer.failing
 
     def close(self) -> None:
         """Write what waits, fold the write-ahead log into the file, let the next gateway in. Blocks; may be called twice."""
-        connection, self._connection = self._connection, None
-        if connection is None or self._writer is None:
+        if self._connection is None or self._writer is None:
             return
         self._writer.stop()
         try:
-            self._write_root(connection)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._write_root(self._connection)
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error:
             # Nothing is lost: the log is folded in when the file is opened next.
             pass
         finally:
-            connection.close()
-            self._lock.release()
+            self._drop()
+            self._files.release()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -131,7 +129,7 @@ class SqliteLedger:
             timeout=self._lock_wait_s_max,
             isolation_level=None,
             check_same_thread=False,
-            cached_statements=2 * _ROWS_A_STATEMENT_MAX,
+            cached_statements=2 * ROWS_A_STATEMENT_MAX,
         )
         connection.row_factory = sqlite3.Row
         try:
@@ -145,7 +143,7 @@ class SqliteLedger:
     def _expire_orphans(self, connection: sqlite3.Connection) -> int:
         now = self._clock()
         orphans = [expired(entry_of(row), now) for row in connection.execute(_ORPHANS)]
-        with _transaction(connection):
+        with transaction(connection):
             tip = self._insert(connection, [row_of(orphan) for orphan in orphans], self._tip)
         self._tip = tip
         return len(orphans)
@@ -153,24 +151,78 @@ class SqliteLedger:
     def _write_root(self, connection: sqlite3.Connection) -> None:
         self._tip = write_root(connection, _WRITER, self._tip, self._sign, microseconds_of(self._clock()))
 
-    def _commit(self, connection: sqlite3.Connection, group: Sequence[Sequence[Row]]) -> Sequence[Refusal]:
+    def _commit(self, group: Sequence[Sequence[Row]]) -> Sequence[Refusal]:
         """One transaction a group. Where one entry is refused, the others are still written."""
         try:
+            connection = self._usable()
             try:
-                with _transaction(connection):
+                with transaction(connection):
                     tip = self._insert(connection, [row for rows in group for row in rows], self._tip)
             except sqlite3.IntegrityError:
                 return self._commit_one_by_one(connection, group)
+        except LedgerUnavailable as unavailable:
+            return [unavailable] * len(group)
         except sqlite3.Error as error:
+            self._refused = [row for rows in group for row in rows][:ROWS_A_STATEMENT_MAX]
             return [LedgerUnavailable(failure_text(self._path, "written", error))] * len(group)
-        self._tip = tip
+        self._tip, self._refused = tip, ()
         return [None] * len(group)
+
+    def _trial(self) -> Refusal:
+        """Why nothing could be written now. What was refused is written again, synced to the disk, and taken back."""
+        try:
+            connection = self._usable()
+            if self._refused:
+                with without_waiting(connection), transaction(connection):
+                    connection.execute("SAVEPOINT trial")
+                    with suppress(sqlite3.IntegrityError):
+                        self._insert(connection, self._refused, self._tip)
+                    # The pages that were changed are written nevertheless, and the first page where none was.
+                    connection.execute("ROLLBACK TO trial")
+                    connection.execute(f"PRAGMA user_version = {VERSION}")
+        except LedgerUnavailable as unavailable:
+            return unavailable
+        except sqlite3.Error as error:
+            return LedgerUnavailable(failure_text(self._path, "written", error))
+        self._refused = ()
+        return None
+
+    def _usable(self) -> sqlite3.Connection:
+        """The connection to the files that stand at the path; raises ``LedgerUnavailable`` or ``sqlite3.Error``."""
+        try:
+            claimed = self._files.check()
+        except LogLost as lost:
+            connection = self._opened_again(lost)
+        else:
+            connection = self._connection or self._connect()
+            if not claimed:
+                return connection
+        # Another gateway may have written.
+        self._tip = tip_of(connection, _WRITER)
+        return connection
+
+    def _opened_again(self, lost: LogLost) -> sqlite3.Connection:
+        """With another log: this connection still has the one that was lost, and writes what it holds into the ledger."""
+        if self._connection is not None:
+            if self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise lost
+            self._drop()
+        self._connection = self._connect()
+        check_version(self._connection, self._path)
+        self._files.opened()
+        _log.warning("ledger log", problem=str(lost))
+        return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _commit_one_by_one(self, connection: sqlite3.Connection, group: Sequence[Sequence[Row]]) -> Sequence[Refusal]:
         """In one transaction, with a way back before each batch: a refused one leaves nothing behind."""
         refusals: list[Refusal] = []
         tip = self._tip
-        with _transaction(connection):
+        with transaction(connection):
             for rows in group:
                 connection.execute("SAVEPOINT batch")
                 try:
@@ -192,52 +244,11 @@ class SqliteLedger:
             tip = write_root(connection, _WRITER, tip, self._sign, recorded_at)
         connection.execute("SAVEPOINT rows")
         extended, hashes = tip.extended(rows, recorded_at)
-        if _write(connection, rows, recorded_at, hashes) == len(rows):
+        if insert(connection, rows, (recorded_at, _WRITER), hashes) == len(rows):
             return extended
         # Some were written before, and their hashes must not be in the chain a second time.
         connection.execute("ROLLBACK TO rows")
-        fresh = _unknown(connection, rows)
+        fresh = unknown(connection, rows)
         extended, hashes = tip.extended(fresh, recorded_at)
-        _write(connection, fresh, recorded_at, hashes)
+        insert(connection, fresh, (recorded_at, _WRITER), hashes)
         return extended if fresh else tip
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _write(connection: sqlite3.Connection, rows: Sequence[Row], recorded_at: int, hashes: Sequence[bytes]) -> int:
-    """How many were written; the others were there."""
-    written = 0
-    for start in range(0, len(rows), _ROWS_A_STATEMENT_MAX):
-        part = rows[start : start + _ROWS_A_STATEMENT_MAX]
-        values = [
-            value
-            for row, chain in zip(part, hashes[start : start + _ROWS_A_STATEMENT_MAX], strict=True)
-            for value in (*row, recorded_at, _WRITER, chain)
-        ]
-        written += connection.execute(_insert_of(len(part)), values).rowcount
-    return written
-
-
-def _unknown(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
-    """Those whose events are not in the ledger, each event once."""
-    fresh = {row[0]: row for row in reversed(rows)}
-    events = tuple(fresh)
-    for start in range(0, len(events), _ROWS_A_STATEMENT_MAX):
-        part = events[start : start + _ROWS_A_STATEMENT_MAX]
-        for (known,) in connection.execute(_KNOWN.format(events=", ".join("?" * len(part))), part):
-            del fresh[known]
-    return [row for row in dict.fromkeys(rows) if fresh.get(row[0]) is row]
-
-
-@lru_cache(maxsize=_ROWS_A_STATEMENT_MAX)
-def _insert_of(rows: int) -> str:
-    return _INSERT.format(rows=", ".join([_VALUES] * rows))

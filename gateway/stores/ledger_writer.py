@@ -60,7 +60,8 @@ class LedgerWriter:
         self.name = f"{self._key:016x}"
         self._tip = Tip(seed(self.name))
         self._months_made_on: date | None = None
-        self._unwritable = False
+        # Rows that found no room or no right: they show whether that is over.
+        self._refused: Sequence[Row] = ()
         self._connection: Connection | None = None
 
     def begin(self) -> None:
@@ -93,19 +94,30 @@ class LedgerWriter:
             return [unavailable] * len(batches)
         except psycopg.Error as error:
             self._drop()
-            self._unwritable = (error.sqlstate or "").startswith(_UNWRITABLE)
+            self._refused = batches[0] if (error.sqlstate or "").startswith(_UNWRITABLE) else ()
             return [LedgerUnavailable(failure_text(self._url, "written", error))] * len(batches)
-        self._unwritable = False
+        self._refused = ()
         return refusals
 
-    def alive(self) -> bool:
-        """Whether the database can be reached, the lock is held, and nothing is known that would keep rows from being written."""
+    def alive(self) -> Refusal:
+        """Why nothing could be written now: what was refused is written again, and taken back."""
         try:
-            (self._connection or self._connect()).execute("SELECT 1")
-        except (psycopg.Error, LedgerUnavailable):
+            connection = self._connection or self._connect()
+            if not self._refused:
+                connection.execute("SELECT 1")
+                return None
+            with suppress(*_REFUSED), connection.transaction() as trial:
+                recorded_at = microseconds_of(self._clock())
+                _, hashes = self._tip.extended(self._refused, recorded_at)
+                connection.execute(_INSERT_AGAIN, self._columns(self._refused, recorded_at, hashes))
+                raise psycopg.Rollback(trial)
+        except LedgerUnavailable as unavailable:
+            return unavailable
+        except psycopg.Error as error:
             self._drop()
-            return False
-        return not self._unwritable
+            return LedgerUnavailable(failure_text(self._url, "written", error))
+        self._refused = ()
+        return None
 
     def expiries(self) -> list[Row]:
         """What closes the reserves whose writers live no more; waits while a server that has just begun waits for them."""

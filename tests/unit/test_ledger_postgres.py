@@ -147,6 +147,23 @@ async def test_a_server_that_is_down_fails_its_callers_until_it_is_back() -> Non
         assert checked(url).faults == []
 
 
+async def test_tables_that_take_rows_again_are_noticed_without_a_write(url: str) -> None:
+    """A database that answers and takes no rows keeps the gateway out of service for just so long; nothing of it is booked."""
+    with opened(url) as ledger:
+        await ledger.append(entry(Kind.RESERVE))
+        sql(url, "ALTER TABLE entry RENAME TO moved")
+        with pytest.raises(LedgerUnavailable, match="cannot be written"):
+            await ledger.append(entry(Kind.SETTLE))
+        assert isinstance(ledger._session.alive(), LedgerUnavailable)
+        sql(url, "ALTER TABLE moved RENAME TO entry")
+        async with asyncio.timeout(20):
+            while ledger.failing:
+                await asyncio.sleep(0.05)
+        assert [it.kind for it in PostgresBooks(url).request("req_1")] == [Kind.RESERVE]
+        await ledger.append(entry(Kind.SETTLE))
+    assert checked(url).faults == []
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [
