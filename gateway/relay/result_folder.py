@@ -65,10 +65,6 @@ class ResultFolder:
     @asynccontextmanager
     async def opened(self, *, alone: bool) -> AsyncIterator[Self]:
         """Make the folder; drop what is over, now and then. ``alone``: nobody else uses it, so what is unfinished is dead."""
-        try:
-            private_folder(self._settings.folder)
-        except OSError as error:
-            self._failed(f"the folder {self._settings.folder} cannot be used: {error.strerror}")
         self._try(self.sweep, 0.0 if alone else UNFINISHED_S_MAX)
         sweeping = asyncio.create_task(self._sweeping(), name="results")
         try:
@@ -98,8 +94,13 @@ class ResultFolder:
             self._sweep(unfinished_s_max)
 
     def create(self, request_id: str) -> ResultFile:
-        """In a thread; raises ``OSError``."""
-        return ResultFile(self._path(request_id, _UNFINISHED), request_id, self._settings.key)
+        """In a thread; raises ``OSError``. A folder that somebody has removed is made anew."""
+        path = self._path(request_id, _UNFINISHED)
+        try:
+            return ResultFile(path, request_id, self._settings.key)
+        except FileNotFoundError:
+            self._make()
+            return ResultFile(path, request_id, self._settings.key)
 
     def admits(self, size: int, more: int) -> bool:
         """Whether an answer of ``size`` bytes may grow by ``more``; makes room for it. In a thread."""
@@ -139,7 +140,11 @@ class ResultFolder:
             await asyncio.sleep(SWEEP_S)
             await self.in_thread(self._try, self.sweep, UNFINISHED_S_MAX)
 
+    def _make(self) -> None:
+        private_folder(self._settings.folder)
+
     def _sweep(self, unfinished_s_max: float) -> None:
+        self._make()
         now_s, left, total = time.time(), [], self._unwritten_bytes
         for path in self._settings.folder.iterdir():
             done = path.suffix == _DONE
@@ -167,7 +172,7 @@ class ResultFolder:
         try:
             sweep(unfinished_s_max)
         except OSError as error:
-            self._failed(f"the folder {self._settings.folder} cannot be swept: {error.strerror}")
+            self._failed(f"the folder {self._settings.folder} cannot be used: {error.strerror}")
 
     def _find(self, request_id: str) -> "Result | None":
         path = self._path(request_id, _DONE)

@@ -68,10 +68,13 @@ _NOTHING = _Tip(0, GENESIS)
 
 
 class AuditLog:
-    """Appends to the log at ``path``; several processes may do so at once."""
+    """Appends to the log at ``path``; several processes may do so at once.
+
+    Where the log and its head are removed meanwhile, it goes on at what it wrote last: the gap stays to be seen.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._written = path, _NOTHING
 
     def append(self, who: str, what: str, why: str, details: Mapping[str, object], at: datetime) -> None:
         """Add one entry, durable on return; raises ``AuditUnavailable``. Keys of providers and apps are masked."""
@@ -90,6 +93,9 @@ class AuditLog:
         events = [event]
         if head is None and last.seq > 1:
             events.insert(0, _noticed("audit.head_missing", {}, event.at))
+        if tip.seq < self._written.seq:
+            events.insert(0, _noticed("audit.entries_missing", {"first": tip.seq + 1, "last": self._written.seq}, event.at))
+            tip = self._written
         if torn:
             self._move_aside(log, torn)
             moved = {"bytes": len(torn), "moved_to": _aside(self._path).name}
@@ -102,6 +108,7 @@ class AuditLog:
         log.write(lines)
         log.flush()
         os.fsync(log.fileno())
+        self._written = tip
         _write_head(self._path, tip)
 
     def _move_aside(self, log: BinaryIO, torn: bytes) -> None:

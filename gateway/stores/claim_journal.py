@@ -7,6 +7,7 @@ it is folded into another, in a thread, while new lines go on into a fresh one.
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Thread
@@ -16,8 +17,11 @@ import msgspec
 from gateway.core.idempotency import Claim, Claimed
 from gateway.durable import write_beside
 from gateway.private import private_folder
+from gateway.stores.same_files import inode
 
 FOLDED_AT_BYTES = 4 * 1024 * 1024
+# How often the files are looked for, by five calls to the system: somebody may have removed them.
+LOOKED_EVERY_S = 1.0
 Held = dict[str, tuple[Claimed, float]]
 
 
@@ -38,28 +42,52 @@ class JournalInUse(Exception):
 
 
 class ClaimJournal:
-    """``failed`` is told once of a disk that refuses lines: requests go on, and claims count until the process ends."""
+    """``failed`` is told once of a disk that refuses lines: requests go on, and the journal does once it is begun anew."""
 
-    def __init__(self, path: Path, clock_s: Callable[[], float], failed: Callable[[OSError], None]) -> None:
+    def __init__(self, path: Path, clock_s: Callable[[], float], failed: Callable[[Exception], None]) -> None:
         self._base, self._clock_s, self._failed = path, clock_s, failed
         self._folding, self._tail = path.with_suffix(".folding.jsonl"), path.with_suffix(".tail.jsonl")
+        self._lock_file = path.with_suffix(".lock")
         self._descriptor = self._lock = -1
         self._tail_bytes = 0
+        self._looked_at_s = 0.0
+        self._failing = False
         self._folder: Thread | None = None
 
     def open(self) -> None:
         """Make it this process's; raises ``OSError``, and ``JournalInUse`` where it is another's."""
-        private_folder(self._base.parent)
-        self._lock = os.open(self._base.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
-            raise JournalInUse from None
+        self._claim()
         _rewrite(self._base, self.held())
         self._folding.unlink(missing_ok=True)
         self._tail.unlink(missing_ok=True)
         self._begin_tail()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that was noted is in its files, as far as it was looked for lately; else it is to be begun anew."""
+        if time.monotonic() - self._looked_at_s < LOOKED_EVERY_S:
+            return True
+        self._looked_at_s = time.monotonic()
+        if self._failing or self._descriptor < 0 or not self._base.exists():
+            return False
+        return inode(self._tail) == inode(self._descriptor) and inode(self._lock_file) == inode(self._lock)
+
+    def begin_anew(self, held: Held) -> None:
+        """With all that is held now, written in a thread; what is noted from now on follows it. Never raises."""
+        if self._folder is not None and self._folder.is_alive():
+            return
+        self._let_go()
+        try:
+            self._claim()
+            self._folding.unlink(missing_ok=True)
+            self._tail.unlink(missing_ok=True)
+            self._begin_tail()
+        except (OSError, JournalInUse) as error:
+            self._let_go()
+            self._tell(error)
+            return
+        self._folder = Thread(target=self._write_base, args=(held,), name="claim-journal", daemon=True)
+        self._folder.start()
 
     def held(self) -> Held:
         """What the files say, without what has lapsed."""
@@ -78,18 +106,34 @@ class ClaimJournal:
             if self._tail_bytes > FOLDED_AT_BYTES and (self._folder is None or not self._folder.is_alive()):
                 self._fold()
         except OSError as error:
-            os.close(self._descriptor)
-            self._descriptor = -1
-            self._failed(error)
+            self._let_go()
+            self._tell(error)
 
     def close(self) -> None:
         """Let the next one have it; may be called twice."""
         if self._folder is not None:
             self._folder.join()
+        self._let_go()
+
+    def _claim(self) -> None:
+        private_folder(self._base.parent)
+        self._lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._let_go()
+            raise JournalInUse("another gateway writes to it") from None
+
+    def _let_go(self) -> None:
         for descriptor in (self._descriptor, self._lock):
             if descriptor >= 0:
                 os.close(descriptor)
         self._descriptor = self._lock = -1
+
+    def _tell(self, error: Exception) -> None:
+        if not self._failing:
+            self._failed(error)
+        self._failing = True
 
     def _begin_tail(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -109,7 +153,14 @@ class ClaimJournal:
             _rewrite(self._base, _held((self._base, self._folding), self._clock_s()))
             self._folding.unlink()
         except OSError as error:
-            self._failed(error)
+            self._tell(error)
+
+    def _write_base(self, held: Held) -> None:
+        try:
+            _rewrite(self._base, held)
+            self._failing = self._descriptor < 0
+        except OSError as error:
+            self._tell(error)
 
 
 def _held(files: Iterable[Path], now_s: float) -> Held:

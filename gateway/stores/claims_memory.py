@@ -50,6 +50,8 @@ class MemoryClaims:
             self._make_room()
         if self._journal is not None:
             self._journal.note(name, old, new, until_s)
+            if not self._journal.whole:
+                self._journal.begin_anew({name: (held.claims, held.until_s) for name, held in self._held.items()})
         return None
 
     async def alive(self, replica: str) -> bool:
@@ -74,10 +76,7 @@ def remembered_claims(
     usable: ClaimJournal | None = journal
     try:
         journal.open()
-    except JournalInUse:
-        failed("another gateway writes to it")
-        usable = None
-    except OSError as error:
+    except (OSError, JournalInUse) as error:
         failed(str(error))
         usable = None
     try:

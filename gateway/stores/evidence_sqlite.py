@@ -16,6 +16,7 @@ from gateway.ports import EvidenceUnavailable
 from gateway.private import private_database, private_folder
 from gateway.stores.evidence_failure import damaged, failure_text
 from gateway.stores.ledger_rows import microseconds_of
+from gateway.stores.same_files import Inode, inodes
 from gateway.stores.statements import statement
 
 # Requests gather for so long before they are written together, and no more of them than this.
@@ -52,7 +53,7 @@ class SqliteEvidence:
         self._some, self._writing = threading.Event(), threading.Lock()
         self._stopping = threading.Event()
         self._connection: sqlite3.Connection | None = None
-        self._inode: int | None = None
+        self._inodes: tuple[Inode, ...] = ()
         self._thread = threading.Thread(target=self._run, name="evidence-writer", daemon=True)
         self.failing = False
 
@@ -141,10 +142,10 @@ class SqliteEvidence:
             self.failing = False
 
     def _commit(self, rows: list[_Row]) -> None:
-        if self._connection is not None and self._inode != _inode(self._path):
-            self._drop_connection()  # somebody has deleted or replaced it
+        if self._connection is not None and self._inodes != inodes(self._path):
+            self._drop_connection()  # somebody has deleted or replaced some of it
         if self._connection is None:
-            self._connection, self._inode = _opened(self._path), _inode(self._path)
+            self._connection, self._inodes = _opened(self._path), inodes(self._path)
         connection = self._connection
         since = microseconds_of(_since(self._clock(), self._days_max))
         connection.execute("BEGIN IMMEDIATE")
@@ -217,10 +218,6 @@ class EvidenceFile:
 
 def _since(now: datetime, days_max: int) -> datetime:
     return now.astimezone(UTC) - timedelta(days=days_max)
-
-
-def _inode(path: Path) -> int | None:
-    return path.stat().st_ino if path.exists() else None
 
 
 def _opened(path: Path) -> sqlite3.Connection:

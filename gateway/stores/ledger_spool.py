@@ -5,16 +5,21 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 
 import msgspec
+import structlog
 
 from gateway.core.ledger import Entry, Kind, expired
 from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.private import private_file, private_folder
 from gateway.stores.group_writer import Batch, GroupWriter, Refusal
 from gateway.stores.ledger_rows import rows_of
+from gateway.stores.same_files import inode
 
 _READ_BYTES = 256 * 1024
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+_log = structlog.get_logger("gateway.ledger")
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(Entry).decode
 
 
@@ -22,14 +27,16 @@ class LedgerSpool:
     """One JSON line an entry, written and synced before its caller goes on.
 
     What has been read stays in the file until all has been: reading an entry twice does no harm, because it is booked once. At
-    most ``bytes_max`` wait; beyond that a reserve is refused, and what closes one never is. Everything is called in the event
-    loop's thread, or before there is a loop.
+    most ``bytes_max`` wait; beyond that a reserve is refused, and what closes one never is. Where somebody removes the file, it
+    is made anew with all that waits. Everything is called in the event loop's thread, or before there is a loop.
     """
 
     def __init__(self, path: Path, bytes_max: int) -> None:
         self._path, self._bytes_max = path, bytes_max
         self._aside = path.with_suffix(".refused.jsonl")
         self._file = -1
+        # Held while the file is emptied, or replaced by one with the same lines.
+        self._whole = Lock()
         self._writer: GroupWriter[bytes] | None = None
         # Where the lines that are durable end, and where those that were read.
         self._end = self._read = 0
@@ -44,7 +51,7 @@ class LedgerSpool:
             return
         try:
             private_folder(self._path.parent)
-            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(self._path, _FLAGS, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._forget_half_a_line()
         except BlockingIOError:
@@ -56,7 +63,7 @@ class LedgerSpool:
             self.close()
             raise LedgerUnavailable(f"The spool {self._path} cannot be opened: {error.strerror}. Free it.") from error
         self.refused = self._aside.read_bytes().count(b"\n") if self._aside.exists() else 0
-        self._writer = GroupWriter(self._commit, queue_batches_max=10_000)
+        self._writer = GroupWriter(self._commit, queue_batches_max=10_000, idle=self._idle)
         self._writer.start()
 
     @property
@@ -111,8 +118,9 @@ class LedgerSpool:
         self._read += len(line)
         self._read_lines += 1
         if not self.busy:
-            os.ftruncate(self._file, 0)
-            self._end = self._read = 0
+            with self._whole:
+                os.ftruncate(self._file, 0)
+                self._end = self._read = 0
 
     def recover(self, write: Callable[[Sequence[Entry]], Sequence[Refusal]], now: datetime) -> None:
         """Hand ``write`` what a former process has left, and close what that left open; raises ``LedgerUnavailable``."""
@@ -155,16 +163,47 @@ class LedgerSpool:
     def _commit(self, group: Sequence[Batch[bytes]]) -> Sequence[Refusal]:
         data = b"".join(line for batch in group for line in batch.rows)
         try:
+            self._make_anew_if_gone()
             self._append(data)
         except OSError as error:
-            failed = LedgerUnavailable(f"The spool {self._path} cannot be written: {error.strerror}. Free space on its disk.")
-            return [failed] * len(group)
+            return [self._unwritable(error)] * len(group)
         else:
             self._written_lines += data.count(b"\n")
             self._end += len(data)
             return [None] * len(group)
         finally:
             self._settled += len(data)
+
+    def _idle(self) -> Refusal:
+        try:
+            self._make_anew_if_gone()
+        except OSError as error:
+            return self._unwritable(error)
+        return None
+
+    def _unwritable(self, error: OSError) -> LedgerUnavailable:
+        return LedgerUnavailable(
+            f"The spool {self._path} cannot be written: {error.strerror}. Free space on its disk, and let its folder be made."
+        )
+
+    def _make_anew_if_gone(self) -> None:
+        if inode(self._path) == inode(self._file):
+            return
+        with self._whole:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = os.open(self._path, _FLAGS, 0o600)
+            try:
+                fcntl.flock(fresh, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(fresh, 0)
+                rest = memoryview(os.pread(self._file, self._end, 0))
+                while rest:
+                    rest = rest[os.write(fresh, rest) :]
+                os.fsync(fresh)
+                self._sync_folder()
+                os.dup2(fresh, self._file, inheritable=False)
+            finally:
+                os.close(fresh)
+        _log.warning("ledger_spool", problem=f"The spool {self._path} was removed while the gateway ran, and is made anew.")
 
     def _append(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -184,6 +223,9 @@ class LedgerSpool:
                 self._end += len(line)
                 self._written_lines += 1
         os.ftruncate(self._file, self._end)
+        self._sync_folder()
+
+    def _sync_folder(self) -> None:
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

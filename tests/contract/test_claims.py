@@ -1,6 +1,7 @@
 """What every shelf of claims promises, and that nothing is paid twice on any of them, whatever happens in whatever order."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,7 @@ from gateway.stores import MemoryClaims, remembered_claims
 from gateway.stores.claims_redis import RedisClaims
 from gateway.stores.state_redis import RedisState
 from tests.real_redis import real_redis, some_redis
+from tests.unit.relay.test_spool import file_size_limited
 
 LIFETIME_S = 600
 KEPT_S = 7200
@@ -150,6 +152,41 @@ async def test_the_journal_is_folded_while_it_grows(tmp_path: Path, monkeypatch:
     assert bytes_in(tmp_path) < 200_000
     with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
         assert await shelf.read("name") == held
+
+
+@pytest.mark.parametrize("removed", ["claims.jsonl", "claims.tail.jsonl", "claims.lock", ""])
+async def test_a_journal_that_is_removed_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: str) -> None:
+    """With all that is claimed, also from before; and no other gateway gets hold of it."""
+    monkeypatch.setattr("gateway.stores.claim_journal.LOOKED_EVERY_S", 0.0)
+    path, told = tmp_path / "claims" / "claims.jsonl", []
+    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
+        await shelf.swap("before", (), (CLAIM,), 100)
+        target = path.parent / removed
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        await shelf.swap("while", (), (CLAIM,), 100)
+        await shelf.swap("after", (), (CLAIM,), 100)
+        with remembered_claims(path, 100, lambda: 0.0, told.append):
+            assert told == ["another gateway writes to it"]
+    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
+        assert [await shelf.read(name) for name in ("before", "while", "after")] == [(CLAIM,)] * 3
+
+
+async def test_a_journal_whose_disk_was_full_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was claimed meanwhile is in it once there is room, and the trouble is told once."""
+    monkeypatch.setattr("gateway.stores.claim_journal.LOOKED_EVERY_S", 0.0)
+    path, told = tmp_path / "claims.jsonl", []
+    with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
+        with file_size_limited(0):
+            for number in range(5):
+                await shelf.swap(f"name {number}", (), (CLAIM,), 100)
+        assert len(told) == 1
+        await shelf.swap("after", (), (CLAIM,), 100)
+        async with asyncio.timeout(10):
+            while b"after" not in path.read_bytes():
+                await shelf.swap("after", (CLAIM,), (CLAIM,), 100)
+                await asyncio.sleep(0.005)
+    with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
+        assert [await shelf.read(name) for name in ("name 0", "name 4", "after")] == [(CLAIM,)] * 3
 
 
 def bytes_in(folder: Path) -> int:

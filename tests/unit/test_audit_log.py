@@ -1,6 +1,7 @@
 """The audit log: whatever happens to its file is seen, and nothing keeps the next entry from being written."""
 
 import json
+import shutil
 import stat
 import subprocess
 import sys
@@ -136,6 +137,19 @@ def test_a_removed_log_is_found(tmp_path: Path) -> None:
     path = written(tmp_path)
     path.unlink()
     assert "the log is gone" in fault_of(path).what
+
+
+def test_a_log_that_is_removed_under_a_running_gateway_leaves_a_gap(tmp_path: Path) -> None:
+    """With its head too: the next entry makes both anew, and what is missing stays to be seen."""
+    path = tmp_path / "history" / "audit.jsonl"
+    trail = AuditLog(path)
+    for number in range(3):
+        trail.append("alice", "config.reload", f"reason {number}", {}, AT)
+    shutil.rmtree(path.parent)
+    trail.append("bob", "config.reload", "later", {}, AT)
+    assert [(it["seq"], it["what"]) for it in latest(path, 9)] == [(4, "audit.entries_missing"), (5, "config.reload")]
+    assert latest(path, 9)[0]["details"] == {"first": 1, "last": 3}
+    assert "entries 1 to 3 are missing" in fault_of(path).what
 
 
 def test_a_removed_head_file_is_found(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.core.ledger import Entry, Kind
 from gateway.ports import EntryRefused, LedgerUnavailable
-from gateway.stores import LedgerSpool, SpoolingLedger, SqliteBooks, SqliteLedger
+from gateway.stores import LedgerSpool, SpoolingLedger, SqliteBooks, SqliteLedger, group_writer
 from tests.contract.ledger_samples import NOON, Clock, entry
 
 ROOMY = 1024 * 1024
@@ -213,3 +213,26 @@ async def test_a_spool_that_cannot_be_opened_says_so(bench: Bench) -> None:
         bench.spool_path.mkdir()
         with pytest.raises(LedgerUnavailable, match="cannot be opened"):
             await ledger.append(entry(Kind.RESERVE, "req_1"), spool=True)
+
+
+@pytest.mark.parametrize("idle", [False, True])
+async def test_a_spool_that_is_removed_is_made_anew_with_all_that_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, idle: bool
+) -> None:
+    """Before another entry goes on, or by itself: what waits is not lost with the process."""
+    monkeypatch.setattr(group_writer, "IDLE_S", 0.02 if idle else 600.0)
+    with bench.opened() as ledger, bench.down():
+        await ledger.append(entry(Kind.RESERVE, "req_0"), spool=True)
+        for number in range(1, 4):
+            bench.spool_path.unlink()
+            if idle:
+                async with asyncio.timeout(10):
+                    while bench.lines() < number:
+                        await asyncio.sleep(0.005)
+            await ledger.append(entry(Kind.RESERVE, f"req_{number}"), spool=True)
+            assert (bench.lines(), ledger.waiting) == (number + 1, number + 1)
+        with pytest.raises(LedgerUnavailable, match="is another gateway's"):
+            LedgerSpool(bench.spool_path, ROOMY).open()
+    with bench.opened():
+        assert bench.kinds(*(f"req_{number}" for number in range(4))) == [["reserve", "expire"]] * 4
+        assert bench.lines() == 0
