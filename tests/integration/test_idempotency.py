@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def images(place: Place) -> int:
 
 
 def savings(house: House) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(house.environment["GATEWAY_LEDGER"]) as ledger:
+    with closing(sqlite3.connect(house.environment["GATEWAY_LEDGER"])) as ledger:
         return ledger.execute("SELECT request_id, original_id, how, app, amount_nanos, currency FROM saving").fetchall()
 
 
@@ -212,7 +212,7 @@ async def test_a_running_request_says_so(place: Place) -> None:
     with place.gateway(apps()) as house:
         house.fault(kind="hang", times=1)
         await left_behind(house)
-        with sqlite3.connect(house.environment["GATEWAY_LEDGER"]) as ledger:
+        with closing(sqlite3.connect(house.environment["GATEWAY_LEDGER"])) as ledger:
             [(request_id,)] = ledger.execute("SELECT request_id FROM entry")
         found = json.loads((await get(house, f"{REQUESTS}/{request_id}")).body)
         assert (found["status"], found["cost"], found["result"]) == ("running", None, None)

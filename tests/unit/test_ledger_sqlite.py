@@ -267,9 +267,9 @@ async def test_the_queue_is_bounded_and_its_lag_visible(tmp_path: Path) -> None:
     with closing(opened(path, queue_batches_max=2)) as ledger, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writing = asyncio.ensure_future(ledger.append(entry(Kind.RESERVE, "req_writing")))
-        await asyncio.sleep(0)
-        while ledger._writer is not None and not ledger._writer._queue.empty():
-            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            while ledger.lag_s == 0:
+                await asyncio.sleep(0)
         waiting = [asyncio.ensure_future(ledger.append(entry(Kind.RESERVE, f"req_{number}"))) for number in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(LedgerUnavailable, match="queue is full"):
