@@ -77,6 +77,12 @@ def too_many_values(values_max: int) -> Refusal:
     return shape_refusal("too_many_values", f"{message} Send fewer of them.")
 
 
+def too_deep() -> Refusal:
+    """The refusal of a body that not every reader can follow."""
+    message = f"The JSON of the body has more than {DEPTH_MAX} objects or lists in one another. Send it flatter."
+    return shape_refusal("nested_too_deeply", message)
+
+
 def _check_size(text: bytes | bytearray, values_max: int) -> None:
     """In linear time, and at once where there is little to count.
 
@@ -93,8 +99,7 @@ def _check_size(text: bytes | bytearray, values_max: int) -> None:
     for bracket in bare.translate(None, _NOT_BRACKETS):
         depth += 1 if bracket in _OPENING else -1
         if depth > DEPTH_MAX:
-            message = f"The JSON of the body has more than {DEPTH_MAX} objects or lists in one another. Send it flatter."
-            raise shape_refusal("nested_too_deeply", message)
+            raise too_deep()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -135,6 +135,11 @@ class EnvelopeScanner:
         return self._hash.hexdigest() if self._hash is not None and self.complete else None
 
     @property
+    def depth(self) -> int:
+        """How many objects and lists are open."""
+        return len(self._stack)
+
+    @property
     def names(self) -> frozenset[str]:
         """Of the object's own members, so far. A name that outgrows ``string_bytes_kept`` is left out, here and below."""
         return frozenset(name for name, _, _ in self._named_members())
