@@ -13,7 +13,7 @@ from gateway.providers.errors import FOREIGN, upstream_failed
 IDLE_CONNECTION_S = 15
 # Per origin. There is no limit on connections in use: admission is decided before an attempt, not by a hidden queue.
 IDLE_CONNECTIONS_MAX = 256
-# Until all connections are reported lost once they are closed.
+# An aborted connection is gone with the loop's next turn; nobody waits for one of which the loop does not tell.
 LOST_S_MAX = 1.0
 
 
@@ -81,23 +81,32 @@ class Pool:
         for connection in tuple(self._open):
             connection.abort()
         if self._open:
-            # uvloop never reports a connection lost whose making was cancelled as it was made.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_lost.wait(), LOST_S_MAX)
+                async with asyncio.timeout(LOST_S_MAX):
+                    await self._all_lost.wait()
 
     async def _connect(self, origin: Origin, connect_s: float) -> Connection:
         """The loop tries each address of the host."""
+        begun: list[Connection] = []
 
         def protocol() -> Connection:
-            return Connection(self._buffer, self._made, self._lost)
+            begun.append(Connection(self._buffer, self._made, self._lost))
+            return begun[-1]
 
-        _, connection = await self._loop.create_connection(
-            protocol,
-            origin.host,
-            origin.port,
-            ssl=self._tls if origin.tls else None,
-            ssl_handshake_timeout=connect_s if origin.tls else None,
-        )
+        try:
+            _, connection = await self._loop.create_connection(
+                protocol,
+                origin.host,
+                origin.port,
+                ssl=self._tls if origin.tls else None,
+                ssl_handshake_timeout=connect_s if origin.tls else None,
+            )
+        except BaseException:
+            # Of one that stood just as its caller was cancelled, uvloop never says that it is lost.
+            for connection in begun:
+                connection.abort()
+                self._lost(connection)
+            raise
         return connection
 
     def _made(self, connection: Connection) -> None:

@@ -190,7 +190,7 @@ class LedgerSpool:
         if inode(self._path) == inode(self._file):
             return
         with self._whole:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._path.parent)
             fresh = os.open(self._path, _FLAGS, 0o600)
             try:
                 fcntl.flock(fresh, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -168,6 +168,25 @@ async def test_an_unread_answer_is_let_go() -> None:
 
 
 @on_every_loop
+async def test_a_call_that_is_cancelled_just_as_it_is_connected_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the connection, nor anybody who waits for its end."""
+    made = Connection.connection_made
+
+    def made_and_cancelled(connection: Connection, transport: asyncio.BaseTransport) -> None:
+        made(connection, transport)
+        call.cancel()
+
+    monkeypatch.setattr(Connection, "connection_made", made_and_cancelled)
+    async with asyncio.timeout(5), provider(answering(OK)) as found:
+        async with client_of(found.base_url) as client:
+            call = asyncio.create_task(client.get())
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            await until(lambda: not _open(client))
+        await found.all_ended()
+
+
+@on_every_loop
 async def test_closing_the_client_ends_what_is_in_flight() -> None:
     """The call fails, the provider sees the connection go, and nothing stays in memory."""
     async with provider(closing_after(BEGUN)) as found, provider(answering(OK)) as other:
