@@ -70,7 +70,6 @@ async def running(
     """
     settings, current = loaded.settings, Current(loaded.snapshot)
     async with AsyncExitStack() as stack:
-        stack.callback(request_log.flush)
         if tokens is not None:
             stack.callback(tokens.close)
         ledger = ledger_of(settings)
@@ -80,6 +79,7 @@ async def running(
         served = settings.server
         admission = Admission(served.in_flight_requests_max, served.in_flight_bytes_max, served.in_flight_app_share)
         metrics = Metrics(lambda: ledger.lag_s, lambda: admission.bytes.taken, loaded.snapshot.revision)
+        metrics.watch_log(lambda: request_log.dropped)
         metrics.watch_ledger(lambda: ledger.failing)
         metrics.watch_spool(lambda: ledger.waiting, lambda: ledger.refused)
         state = await stack.enter_async_context(shared_state(settings.state))

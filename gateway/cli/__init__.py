@@ -1,5 +1,6 @@
 """The command ``gateway``: one file a command family, each imported only when it is called, so that ``serve`` starts fast."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -105,8 +106,18 @@ def _without_simulator() -> None:
     raise typer.Exit(1)
 
 
+def _hold_standard_streams() -> None:
+    """A closed one would be the next file that is opened, and what is meant for it would be written there."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def main() -> None:
     """The entry point."""
+    _hold_standard_streams()
     app = typer.Typer(cls=_OnDemand, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback()

@@ -25,11 +25,12 @@ from gateway.cli.spend_report import spend_report
 from gateway.core.spend import Dimension, SpendQuery
 from gateway.ports import Books
 from gateway.private import private_folder
-from gateway.telemetry.logs import configure_logs
+from gateway.telemetry.logs import logging_to
 from gateway.telemetry.request_log import RequestLog
 
 DEMO_FOLDER = Path("var/demo")
 DEMO_LEDGER = DEMO_FOLDER / "ledger.sqlite"
+_QUEUED_LOG_BYTES_MAX = 1024 * 1024
 _SHOWN = (
     "x-gateway-contract",
     "x-gateway-provider",
@@ -44,8 +45,7 @@ def tour(urls: dict[str, str], *, once: bool) -> None:
     """Everything but the simulated providers, which are found at ``urls``, by the variables the configuration reads."""
     with failing_clearly():
         _make_room()
-        with (DEMO_FOLDER / "gateway.log").open("w") as log:
-            request_log = configure_logs("info", log)
+        with (DEMO_FOLDER / "gateway.log").open("w") as log, logging_to(log, "info", _QUEUED_LOG_BYTES_MAX) as request_log:
             uvloop.run(_tour(urls, request_log, once=once))
 
 

@@ -1,11 +1,16 @@
-"""How a command says that it cannot do its work: the reason on standard error, exit code 1, no traceback."""
+"""How a command says that it cannot do its work: the reason on standard error, exit code 1, no traceback.
+
+Where standard error cannot be written, the reason stands on standard output.
+"""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
+from gateway.cli.words import say
 from gateway.config import ConfigInvalid
 from gateway.config.history import HistoryUnusable
 from gateway.engine.overrides import OverridesUnavailable
@@ -31,12 +36,15 @@ def failing_clearly() -> Iterator[None]:
     try:
         yield
     except ConfigInvalid as invalid:
-        for problem in invalid.problems:
-            typer.echo(str(problem), err=True)
+        _tell("\n".join(map(str, invalid.problems)))
         raise typer.Exit(1) from invalid
     except asyncio.CancelledError as stopped:
-        typer.echo("gateway: stopped without waiting for the requests in flight", err=True)
+        _tell("gateway: stopped without waiting for the requests in flight")
         raise typer.Exit(1) from stopped
     except _UNUSABLE as failed:
-        typer.echo(f"gateway: {failed}", err=True)
+        _tell(f"gateway: {failed}")
         raise typer.Exit(1) from failed
+
+
+def _tell(text: str) -> None:
+    say(text, sys.stderr, sys.stdout)

@@ -16,9 +16,10 @@ from gateway.app.configuration import load_config
 from gateway.app.running import running
 from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import reload_requested, stop_requested
+from gateway.cli.words import say
 from gateway.config import Loaded, Tokens
 from gateway.server.lame_duck import LameDuck
-from gateway.telemetry.logs import configure_logs
+from gateway.telemetry.logs import logging_to
 from gateway.telemetry.request_log import RequestLog
 
 # Requests leave next to no cycles behind, and what was loaded before is left out: a full collection is rare and short.
@@ -40,8 +41,9 @@ def serve(
         tokens = Tokens()
         load = partial(load_config, config, tokens=tokens)
         loaded = load()
-        request_log = configure_logs(loaded.settings.logging.level, sys.stderr)
-        uvloop.run(_serve(loaded, request_log, load, tokens))
+        written = loaded.settings.logging
+        with logging_to(sys.stderr, written.level, written.queued_bytes_max) as request_log:
+            uvloop.run(_serve(loaded, request_log, load, tokens))
 
 
 async def _serve(loaded: Loaded, request_log: RequestLog, load: Callable[[], Loaded], tokens: Tokens) -> None:
@@ -49,8 +51,7 @@ async def _serve(loaded: Loaded, request_log: RequestLog, load: Callable[[], Loa
     stopped, hung_up = stop_requested(server.lame_duck_s + server.shutdown_grace_s), reload_requested()
     _settle_garbage_collection()
     async with running(loaded, request_log, load, hung_up, tokens, lame_duck=lame_duck) as addresses:
-        sys.stdout.write(f"gateway listening on {addresses.data_plane} (admin on {addresses.admin_plane})\n")
-        sys.stdout.flush()
+        say(f"gateway listening on {addresses.data_plane} (admin on {addresses.admin_plane})", sys.stdout)
         if await stopped is signal.SIGTERM:
             lame_duck.begun = True
             await asyncio.sleep(server.lame_duck_s)

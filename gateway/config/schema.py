@@ -164,6 +164,9 @@ class Logging(Written):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe line that is written."""
+    queued_bytes_max: Annotated[int, Field(ge=64 * 1024, le=1024**3)] = 4 * 1024 * 1024
+    """How many bytes of lines may wait for the log's reader, in memory; one takes about 500. Beyond it lines are dropped, counted
+    in gateway_log_lines_dropped_total and told in one line later: a busy gateway's reader may stand still for some seconds."""
 
 
 class Signing(Written):

@@ -115,6 +115,7 @@ class LoggingSettings:
     """``level`` is a logging name in lower case."""
 
     level: str
+    queued_bytes_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +164,5 @@ def settings_of(written: schema.Configuration, own: OwnSecrets = NO_SECRETS) -> 
                 "key": own.results,
             }
         ),
-        logging=LoggingSettings(written.logging.level),
+        logging=LoggingSettings(written.logging.level, written.logging.queued_bytes_max),
     )

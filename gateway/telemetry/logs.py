@@ -2,20 +2,40 @@
 
 import logging
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from gateway.core.redaction import redact
+from gateway.telemetry.log_queue import LogQueue, LogStream
 from gateway.telemetry.request_log import RequestLog
 
+_STANDARD_ERROR = 2
 
-def configure_logs(level: str, stream: TextIO = sys.stderr) -> RequestLog:
+
+@contextmanager
+def logging_to(stream: TextIO | None, level: str, queued_bytes_max: int) -> Iterator[RequestLog]:
     """Send structlog's and the libraries' lines through the same redaction to ``stream``; ``level`` is a logging name.
 
-    Returns the log of the requests, which goes there too.
+    Yields the log of the requests, which goes there too. No line is waited for but at the end, for ``CLOSE_S_MAX``. ``None`` is
+    a standard error that was closed. What else writes to standard error takes the same way, for good: a traceback must not wait
+    for a reader either.
     """
+    queue = LogQueue(_STANDARD_ERROR if stream is None else stream.fileno(), queued_bytes_max)
+    lines = cast(TextIO, LogStream(queue))
+    if stream is not None and stream is sys.stderr:
+        sys.stderr = lines
+    _configure(level, lines)
+    try:
+        yield RequestLog(queue, on=logging.getLevelNamesMapping()[level.upper()] <= logging.INFO)
+    finally:
+        queue.close()
+
+
+def _configure(level: str, stream: TextIO) -> None:
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -35,7 +55,6 @@ def configure_logs(level: str, stream: TextIO = sys.stderr) -> RequestLog:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # The library tells of each malformed form; so does the request's line.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    return RequestLog(stream if logging.getLevelNamesMapping()[level.upper()] <= logging.INFO else None)
 
 
 def _redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -142,6 +142,10 @@ class Metrics:
         """Ask these at every scrape, by plane."""
         self.registry.register(ConnectionMetrics(open_now, refused))
 
+    def watch_log(self, dropped: Callable[[], int]) -> None:
+        """Ask this at every scrape."""
+        self.registry.register(_LogLines(dropped))
+
     def watch_ledger(self, failing: Callable[[], bool]) -> None:
         """Ask this at every scrape."""
         gauge = Gauge("gateway_ledger_failing", "1 while the latest write of the ledger was refused.", registry=self.registry)
@@ -192,6 +196,18 @@ class Metrics:
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _LogLines(Collector):
+    """What the log could not take."""
+
+    def __init__(self, dropped: Callable[[], int]) -> None:
+        self._dropped = dropped
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry."""
+        text = "Lines of the log that were dropped, because they came faster than they could be written."
+        yield CounterMetricFamily("gateway_log_lines_dropped", text, value=self._dropped())
 
 
 class _Deadlines(Collector):

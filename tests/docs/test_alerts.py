@@ -26,6 +26,7 @@ def _exposed() -> dict[str, set[str]]:
     """The labels of every series of the real registry, by the series' name; prometheus_client tells them privately only."""
     metrics = Metrics(lambda: 0.0, lambda: 0, "abc123")
     metrics.watch_ledger(lambda: False)
+    metrics.watch_log(lambda: 0)
     metrics.watch_spool(lambda: 0, lambda: 0)
     metrics.watch_routes(dict, dict, tuple)
     metrics.watch_deadlines(tuple)
