@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +211,8 @@ async def test_a_walk_proves_a_bridged_route(there: Vendors, tmp_path: Path) -> 
 
     def small(configuration: Configuration) -> None:
         configuration["routes"]["gemini"]["capabilities"]["sizes"] = ["64x64"]
-        model, page = configuration["routes"]["gemini"]["upstream_model"], {"source": "a page", "recorded_on": "2026-11-20"}
-        limit = {"model": model, "dimension": "images_per_minute", "value": 50} | page
+        model, today = configuration["routes"]["gemini"]["upstream_model"], str(datetime.now(UTC).date())
+        limit = {"model": model, "dimension": "images_per_minute", "value": 50, "source": "a page", "recorded_on": today}
         configuration["contracts"]["gemini"]["limits"]["recorded"] = [limit]
 
     async with bridged_house(there, tmp_path, small) as house, aiohttp.ClientSession(house.admin_url) as admin:
