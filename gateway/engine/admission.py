@@ -46,9 +46,9 @@ class Pool:
             del self._by_app[app]
 
     @contextmanager
-    def holding(self, app: str, amount: int) -> Iterator[None]:
+    def holding(self, app: str, amount: int, own: int = 0) -> Iterator[None]:
         """So much until the block is left; entering raises as ``take`` does."""
-        self.take(app, amount)
+        self.take(app, amount, own)
         try:
             yield
         finally:

@@ -32,5 +32,6 @@ class BridgedRoom:
         body = call.body.for_upstream("")
         size = len(body) if isinstance(body, bytes) else body.length
         size += answer_bytes_of(route.upstream_model, self._answer_bytes_max)
-        with self._calls.holding(call.app.id, 1), self._admission.bytes.holding(call.app.id, COPIES * size):
+        # The request itself has its body in flight already, which is less: that makes it no second request of its app.
+        with self._calls.holding(call.app.id, 1), self._admission.bytes.holding(call.app.id, COPIES * size, own=COPIES * size):
             yield

@@ -19,6 +19,8 @@ from tests.integration.test_edits import EDITS, picture
 from tests.integration.two_contracts import CONFIGURATION, KEY, Configuration
 from tests.integration.vendors import B64, PNG, Vendors, says, vendors, writes
 
+MIB = 1024 * 1024
+
 MASK = picture(64, mode="RGBA")
 pytestmark = pytest.mark.filterwarnings("ignore:Item .* on TypedDict:UserWarning")  # of pydantic, where litellm's types are built
 GENERATING = {"fal": "0.01", "stability": "0.03", "imagen": "0.05", "gemini": "0.06", "bedrock": "0.07", "bfl": "0.09"}
@@ -185,7 +187,7 @@ async def test_what_has_no_room_in_memory_is_not_sent(there: Vendors, tmp_path: 
     """Refused by the gateway before anything is booked, and taken again once there is room."""
 
     def narrow(configuration: Configuration) -> None:
-        configuration["server"] |= {"in_flight_bytes_max": 6 * 1024 * 1024, "bridged_answer_bytes_max": 1024 * 1024}
+        configuration["server"] |= {"in_flight_bytes_max": 6 * MIB, "in_flight_app_share": 1, "bridged_answer_bytes_max": MIB}
 
     going, go = asyncio.Event(), asyncio.Event()
 
