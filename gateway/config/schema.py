@@ -74,7 +74,7 @@ class Server(Written):
     in_flight_bytes_max: Annotated[int, Field(ge=1024, le=1024**4)] = 4 * 1024**3
     """How many bytes the bodies of all requests at once may have, in memory and on disk. Beyond it: 503 with retry-after."""
     in_flight_app_share: Annotated[float, Field(gt=0, le=1)] = 0.75
-    """What one app may have of both, as a share of what other apps leave. Its only request may take all that is free; 1 is no bound."""
+    """What one app may have of both, as a share of what the others leave; its only request may take all. 1 is no bound."""
     bridged_answer_bytes_max: Annotated[int, Field(ge=1024 * 1024, le=1024**3)] = ANSWER_BYTES_MAX
     """Largest answer of a provider behind litellm, in bytes; whole in memory, it counts five times for in_flight_bytes_max."""
     client_stall_s_max: Annotated[Seconds, Field(gt=0, le=3600)] = 60.0
