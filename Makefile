@@ -61,7 +61,7 @@ lock: .venv-lock/bin/uv
 	$(COMPILE) pyproject.toml -c $(LOCKS)/test.txt -o $(LOCKS)/run.txt
 	$(COMPILE) $(LOCKS)/build.in -c $(LOCKS)/test.txt -o $(LOCKS)/build.txt
 	$(subst 3.11,3.12,$(COMPILE)) --upgrade $(LOCKS)/focus.in -o $(LOCKS)/focus.txt
-	$(COMPILE) --upgrade $(LOCKS)/focus-build.in -o $(LOCKS)/focus-build.txt
+	$(COMPILE) --upgrade -c $(LOCKS)/focus.txt $(LOCKS)/focus-build.in -o $(LOCKS)/focus-build.txt
 	$(COMPILE) --upgrade bench/requirements/litellm.in -o bench/requirements/litellm.txt
 
 # Each lock in an environment of its own, with the pip that comes with PYTHON: does it install, and is nothing missing?
