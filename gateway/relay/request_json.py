@@ -27,7 +27,8 @@ DEPTH_MAX = 100
 TEXT_BYTES_AT_ONCE_MAX = 64 * 1024
 _INTEGER_CHARS_MAX = 20
 _INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**64 - 1
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# Also one that never ends, so that no place in it is looked at as the beginning of another.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LINK = ("http://", "https://")
 _OPENING = b"[{"

@@ -176,3 +176,10 @@ def test_no_bytes_make_another_error(body: bytes) -> None:
     """Fuzz: an object, ``MalformedBody`` or ``Refusal``."""
     with suppress(MalformedBody, Refusal):
         request_object(body, 20)
+
+
+def test_a_string_that_never_ends_is_read_once() -> None:
+    """It is looked through from its beginning only: from each of a million quotes it would take for ever."""
+    text = b'{"x":[' + b"[" * 101 + b'],"a":"' + b'\\"' * 500_000
+    with pytest.raises((MalformedBody, Refusal)):
+        request_object(text, 1_000)
