@@ -8,7 +8,7 @@ it is folded into another, in a thread, while new lines go on into a fresh one.
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import Thread
 
@@ -46,7 +46,7 @@ class ClaimJournal:
 
     def __init__(self, path: Path, clock_s: Callable[[], float], failed: Callable[[Exception], None]) -> None:
         self._base, self._clock_s, self._failed = path, clock_s, failed
-        self._folding, self._tail = path.with_suffix(".folding.jsonl"), path.with_suffix(".tail.jsonl")
+        self._tail = path.with_suffix(".tail.jsonl")
         self._lock_file = path.with_suffix(".lock")
         self._descriptor = self._lock = -1
         self._tail_bytes = 0
@@ -58,8 +58,7 @@ class ClaimJournal:
         """Make it this process's; raises ``OSError``, and ``JournalInUse`` where it is another's."""
         self._claim()
         _rewrite(self._base, self.held())
-        self._folding.unlink(missing_ok=True)
-        self._tail.unlink(missing_ok=True)
+        _remove((*self._aside(), self._tail))
         self._begin_tail()
 
     @property
@@ -73,25 +72,27 @@ class ClaimJournal:
         return inode(self._tail) == inode(self._descriptor) and inode(self._lock_file) == inode(self._lock)
 
     def begin_anew(self, held: Held) -> None:
-        """With all that is held now, written in a thread; what is noted from now on follows it. Never raises."""
+        """With all that is held now, written in a thread; what is noted from now on follows it. Never raises.
+
+        What the files say stays until that is written.
+        """
         if self._folder is not None and self._folder.is_alive():
             return
         self._let_go()
         try:
             self._claim()
-            self._folding.unlink(missing_ok=True)
-            self._tail.unlink(missing_ok=True)
+            self._set_aside()
             self._begin_tail()
         except (OSError, JournalInUse) as error:
             self._let_go()
             self._tell(error)
             return
-        self._folder = Thread(target=self._write_base, args=(held,), name="claim-journal", daemon=True)
+        self._folder = Thread(target=self._write_base, args=(held, self._aside()), name="claim-journal", daemon=True)
         self._folder.start()
 
     def held(self) -> Held:
         """What the files say, without what has lapsed."""
-        return _held((self._base, self._folding, self._tail), self._clock_s())
+        return _held((self._base, *self._aside(), self._tail), self._clock_s())
 
     def note(self, name: str, old: Claimed, new: Claimed, until_s: float) -> None:
         """Write down what has changed under the name. Never raises."""
@@ -141,23 +142,32 @@ class ClaimJournal:
 
     def _fold(self) -> None:
         """Reading lines twice does no harm, so that it may end at any point."""
-        if not self._folding.exists():
-            self._tail.rename(self._folding)
-            os.close(self._descriptor)
-            self._begin_tail()
-        self._folder = Thread(target=self._fold_in, name="claim-journal", daemon=True)
+        self._set_aside()
+        os.close(self._descriptor)
+        self._begin_tail()
+        self._folder = Thread(target=self._fold_in, args=(self._aside(),), name="claim-journal", daemon=True)
         self._folder.start()
 
-    def _fold_in(self) -> None:
+    def _set_aside(self) -> None:
+        """The tail, to be read before the one that follows it until all that it says is in the base."""
+        if self._tail.exists() and self._tail.stat().st_size:
+            self._tail.rename(self._base.with_suffix(f".folding.{time.time_ns():020}.jsonl"))
+
+    def _aside(self) -> tuple[Path, ...]:
+        """In the order in which they were written."""
+        return tuple(sorted(self._base.parent.glob(f"{self._base.stem}.folding.*jsonl")))
+
+    def _fold_in(self, aside: Sequence[Path]) -> None:
         try:
-            _rewrite(self._base, _held((self._base, self._folding), self._clock_s()))
-            self._folding.unlink()
+            _rewrite(self._base, _held((self._base, *aside), self._clock_s()))
+            _remove(aside)
         except OSError as error:
             self._tell(error)
 
-    def _write_base(self, held: Held) -> None:
+    def _write_base(self, held: Held, aside: Sequence[Path]) -> None:
         try:
             _rewrite(self._base, held)
+            _remove(aside)
             self._failing = self._descriptor < 0
         except OSError as error:
             self._tell(error)
@@ -180,6 +190,11 @@ def _held(files: Iterable[Path], now_s: float) -> Held:
                 kept = [changed.pop(it.request_id, it) for it in before if it.request_id not in line.gone]
                 found[line.name] = ((*kept, *changed.values()), line.until_s)
     return {name: (claims, until_s) for name, (claims, until_s) in found.items() if claims and until_s > now_s}
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def _rewrite(path: Path, held: Held) -> None:

@@ -1,6 +1,8 @@
 """What every shelf of claims promises, and that nothing is paid twice on any of them, whatever happens in whatever order."""
 
 import asyncio
+import errno
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -187,6 +189,27 @@ async def test_a_journal_whose_disk_was_full_goes_on(tmp_path: Path, monkeypatch
                 await asyncio.sleep(0.005)
     with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
         assert [await shelf.read(name) for name in ("name 0", "name 4", "after")] == [(CLAIM,)] * 3
+
+
+async def test_a_journal_that_cannot_be_begun_anew_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the files say stays until all of it is written anew."""
+    monkeypatch.setattr("gateway.stores.claim_journal.LOOKED_EVERY_S", 0.0)
+    path, told = tmp_path / "claims.jsonl", []
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
+        await shelf.swap("before", (), (CLAIM,), 100)
+        path.with_suffix(".lock").unlink()
+        with monkeypatch.context() as patched:
+            patched.setattr("gateway.stores.claim_journal._rewrite", full)
+            await shelf.swap("after", (), (CLAIM,), 100)
+            async with asyncio.timeout(10):
+                while not told:
+                    await asyncio.sleep(0.005)
+    with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
+        assert [await shelf.read(name) for name in ("before", "after")] == [(CLAIM,)] * 2
 
 
 def bytes_in(folder: Path) -> int:
