@@ -7,10 +7,12 @@ What an app asks for can make a provider fail where it serves everybody else. So
 all share believes no app alone.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from gateway.core.diagnosis import Diagnosis, Owner
 from gateway.core.eligibility import Hold, Reason
@@ -27,6 +29,7 @@ EJECTION_S_MAX = 300
 FORGET_EJECTION_S = 300
 # The era of an attempt whose end tells nothing: it began while the route was ejected, and was not the probe.
 NO_SAY = 0
+NONE: Mapping[str | None, int] = MappingProxyType({})
 
 
 class State(StrEnum):
@@ -39,11 +42,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """What ended within one second, ``at`` since the epoch."""
+    """What ended within one second, ``at`` since the epoch. ``failed``: how often, by the app that it is ascribed to."""
 
     at: int
     delivered: int
-    failed: int
+    failed: Mapping[str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,11 @@ def ended(breaker: Breaker, era: int, diagnosis: Diagnosis | None, now: datetime
         return _freed(breaker)
     if diagnosis is None:
         return _delivered(breaker, now)
-    if app is not None and breaker.row.count(app) >= OF_ONE_APP_MAX:
-        return _freed(breaker)
-    row = (*breaker.row, app)
-    if app is not None and set(row) == {app}:
-        return replace(_freed(breaker), row=row)
-    if breaker.ejection is not None:
-        return _ejected_again(breaker, breaker.ejection, diagnosis, now)
-    return _failed(breaker, row, diagnosis, now)
+    if breaker.ejection is None:
+        return _failed(breaker, app, diagnosis, now)
+    if app is not None and set(breaker.row) <= {app}:
+        return replace(_freed(breaker), row=_row(breaker, app))
+    return _ejected_again(breaker, breaker.ejection, diagnosis, now)
 
 
 def released(breaker: Breaker, era: int) -> Breaker:
@@ -136,27 +136,42 @@ def released(breaker: Breaker, era: int) -> Breaker:
 def _delivered(breaker: Breaker, now: datetime) -> Breaker:
     if breaker.ejection is not None:
         return _closed(breaker, now)
-    return replace(breaker, row=(), seconds=_with(breaker.seconds, int(now.timestamp()), failed=False))
+    return replace(breaker, row=(), seconds=_with(breaker.seconds, int(now.timestamp()), delivered=1))
 
 
-def _failed(breaker: Breaker, row: tuple[str | None, ...], diagnosis: Diagnosis, now: datetime) -> Breaker:
-    seconds = _with(breaker.seconds, int(now.timestamp()), failed=True)
-    in_a_row = len(row)
-    failed = sum(second.failed for second in seconds)
+def _failed(breaker: Breaker, app: str | None, diagnosis: Diagnosis, now: datetime) -> Breaker:
+    row, seconds = _row(breaker, app), _with(breaker.seconds, int(now.timestamp()), failed={app: 1})
+    failed = _failures(seconds)
     attempts = failed + sum(second.delivered for second in seconds)
-    if in_a_row >= FAILURES_IN_A_ROW_MAX:
-        return _ejected(breaker, 1, f"its provider failed {in_a_row} times in a row, the last time with {diagnosis.rule}", now)
+    if len(row) >= FAILURES_IN_A_ROW_MAX:
+        return _ejected(breaker, 1, f"its provider failed {len(row)} times in a row, the last time with {diagnosis.rule}", now)
     if attempts >= WINDOW_ATTEMPTS_MIN and failed >= WINDOW_FAILED_SHARE * attempts:
         why = f"its provider failed {failed} of {attempts} times within {WINDOW_S} s, the last time with {diagnosis.rule}"
         return _ejected(breaker, 1, why, now)
     return replace(breaker, row=row, seconds=seconds)
 
 
-def _with(seconds: Iterable[Second], at: int, *, failed: bool) -> tuple[Second, ...]:
+def _row(breaker: Breaker, app: str | None) -> tuple[str | None, ...]:
+    """The failures since the last delivery, of one app a few at most."""
+    full = app is not None and breaker.row.count(app) >= OF_ONE_APP_MAX
+    return breaker.row if full else (*breaker.row, app)
+
+
+def _failures(seconds: Iterable[Second]) -> int:
+    """How many count: all but those of the app that has most, which its requests may have caused."""
+    by_app: Counter[str | None] = Counter()
+    for second in seconds:
+        by_app.update(second.failed)
+    return by_app.total() - max((count for app, count in by_app.items() if app is not None), default=0)
+
+
+def _with(
+    seconds: Iterable[Second], at: int, *, delivered: int = 0, failed: Mapping[str | None, int] = NONE
+) -> tuple[Second, ...]:
     """One more end at that second, and none that is older than the window, or later than now where the clock was set back."""
     kept = {second.at: second for second in seconds if at - WINDOW_S < second.at <= at}
-    this = kept.get(at, Second(at, 0, 0))
-    kept[at] = Second(at, this.delivered + (not failed), this.failed + failed)
+    this = kept.get(at, Second(at, 0, NONE))
+    kept[at] = Second(at, this.delivered + delivered, Counter(this.failed) + Counter(failed) if failed else this.failed)
     return tuple(kept.values())
 
 

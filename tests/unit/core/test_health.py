@@ -97,6 +97,15 @@ def test_a_shared_breaker_believes_no_app_alone(apps: str, state: State) -> None
     assert state_of(breaker, T0) is state
 
 
+def test_many_apps_for_which_it_fails_now_and_then_open_a_shared_breaker() -> None:
+    """Never five in a row, and no app more often than the others: two in three is more than half."""
+    breaker = Breaker()
+    for count in range(60):
+        breaker, era = begun(breaker, T0)
+        breaker = ended(breaker, era, None if count % 3 == 2 else FAILED, T0, f"app-{count}")
+    assert state_of(breaker, T0) is State.OPEN
+
+
 def test_a_probe_that_one_app_spoils_is_given_to_the_next() -> None:
     """A second app's failure ejects the route again, and so does what is no app's."""
     spoiled = attempted = TRIPPED
