@@ -230,7 +230,8 @@ class Connection(asyncio.Protocol):
         self.resume_reading()
         now_s, limits = self.owner.loop.time(), self.owner.limits
         if not exchange.keep_alive:
-            self._part(gently=not exchange.whole or exchange.broken is not None or self._dropped_bytes > 0)
+            # More may come, or be on its way already: the next request of a client that does not wait, or the rest of a body.
+            self._part(gently=True)
         elif self._waiting:
             self._ahead_bytes = 0
             self._begin(self._waiting.popleft())
@@ -281,7 +282,8 @@ class Connection(asyncio.Protocol):
     def _part(self, *, gently: bool) -> None:
         """Close; ``gently`` where the client may still be sending, so that it can read the answer before."""
         self._deaf = self._parting = True
-        self.deadline_s = self.owner.loop.time() + (LINGER_S_MAX if gently else self.owner.limits.stall_s_max)
+        done = gently and self.transport.get_write_buffer_size() == 0
+        self.deadline_s = self.owner.loop.time() + (LINGER_S_MAX if done else self.owner.limits.stall_s_max)
         if not gently:
             self.transport.close()
         elif self.transport.can_write_eof():

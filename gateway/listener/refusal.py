@@ -25,7 +25,7 @@ class Refused:
 
 def malformed(why: str) -> Refused:
     """The bytes are no request; ``why`` is the parser's word."""
-    message = f"The request is not well-formed HTTP/1.1 ({why}). Send it with a maintained HTTP client, and nothing behind it."
+    message = f"The request is not well-formed HTTP/1.1 ({why}). Use a maintained HTTP client, and send no extra bytes after it."
     return Refused(400, "malformed_http", message)
 
 

@@ -227,6 +227,21 @@ AHEAD = {
 }
 
 
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n" + b"GET /next HTTP/1.1\r\nhost: a\r\n\r\n" * 4,
+        b"POST / HTTP/1.0\r\n\r\n" + b"a body without a length" * 8,
+    ],
+    ids=["pipelined", "1.0"],
+)
+async def test_an_answer_arrives_although_more_is_on_its_way(echo: tuple[str, Echo], request_bytes: bytes) -> None:
+    """A connection that is closed while bytes come in is reset, and what was written to it is lost."""
+    async with raw(echo[0]) as client:
+        await client.say(*(request_bytes[at : at + 7] for at in range(0, len(request_bytes), 7)), pause_s=0.001)
+        assert (await client.answer()).status == 200
+
+
 @pytest.mark.parametrize("ahead", AHEAD.values(), ids=AHEAD.keys())
 async def test_more_than_may_wait_is_not_kept(echo: tuple[str, Echo], ahead: bytes) -> None:
     """What is being answered is answered, and the connection closes so that the client knows what was not."""
