@@ -50,7 +50,7 @@ def log_lost_text(path: Path) -> str:
     """The database is there, and what belongs to it is not."""
     return (
         f"{path.name}-wal or {path.name}-shm beside the ledger {path} was moved, removed or replaced while the gateway ran. What "
-        "was in it is written into the ledger, and another one is begun. Leave these files alone while the gateway runs."
+        "was in it goes into the ledger, and another one is begun. Leave these files alone while the gateway runs."
     )
 
 

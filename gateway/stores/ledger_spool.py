@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -191,10 +192,12 @@ class LedgerSpool:
             return
         with self._whole:
             private_folder(self._path.parent)
-            fresh = os.open(self._path, _FLAGS, 0o600)
+            if self._path.exists():
+                # Another file of entries may have been put there: it is kept, whoever's it is.
+                self._path.rename(self._path.with_name(f"{self._path.name}.found.{time.time_ns()}"))
+            fresh = os.open(self._path, _FLAGS | os.O_EXCL, 0o600)
             try:
                 fcntl.flock(fresh, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.ftruncate(fresh, 0)
                 rest = memoryview(os.pread(self._file, self._end, 0))
                 while rest:
                     rest = rest[os.write(fresh, rest) :]

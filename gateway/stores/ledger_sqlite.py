@@ -110,12 +110,13 @@ class SqliteLedger:
 
     def close(self) -> None:
         """Write what waits, fold the write-ahead log into the file, let the next gateway in. Blocks; may be called twice."""
-        if self._connection is None or self._writer is None:
+        if self._writer is None:
             return
         self._writer.stop()
         try:
-            self._write_root(self._connection)
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self._connection is not None:
+                self._write_root(self._connection)
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error:
             # Nothing is lost: the log is folded in when the file is opened next.
             pass
