@@ -24,10 +24,10 @@ class Addressee:
     def greet(self) -> None:
         """Tell the operator who answers; raises ``OtherGateway``, and ``NoAnswer`` and ``Declined`` as ``ask`` does."""
         said = ask(f"{self.url}/config")
-        if self.main is not None and said.get("main") not in (None, str(self.main)):
+        if self.main is not None and said.get("main") != str(self.main):
             raise OtherGateway(
-                f"the gateway at {self.url} runs {said['main']}, and not {self.main}, so nothing was ordered. "
-                "Name the gateway that is meant: --admin URL."
+                f"the gateway at {self.url} runs {said.get('main', 'an unknown file')}, and not {self.main}, "
+                "so nothing was ordered. Name the gateway that is meant: --admin URL."
             )
         typer.echo(f"gateway: {_shown(self.url, said)}", err=True)
 
