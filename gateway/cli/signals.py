@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 # What ends after its time is cut off and books what it has done, and its connections close; all of it takes less.
-END_S_MAX = 20.0
+END_S_MAX = 30.0
 # The exit code of a process that had to be ended in the middle of its end (sysexits.h: EX_SOFTWARE).
 NOT_ENDED = 70
 _NOT_ENDED = b"gateway: the process did not end by itself and is ended now; the ledger holds all that was booked\n"

@@ -118,8 +118,8 @@ def _over_share(app: str, pool: Pool) -> Refusal:
         type="rate_limit_error",
         code="app_share_exceeded",
         param=None,
-        message=f"The app '{app}' has its share of the {pool.what} that this gateway takes at once: {pool.share:.0%} of what "
-        "other apps leave. Nothing was sent; wait until one of its requests has ended.",
+        message=f"The app '{app}' has as many {pool.what} in flight as one app may: {pool.share:.0%} of what others leave. "
+        "Nothing was sent; wait until one of its requests has ended.",
         owner=Owner.APP_POLICY,
         rule=f"app_policy.share_of_{pool.code}",
         first_check="Has the app more requests in flight than it needs, or uploads that do not end? "
