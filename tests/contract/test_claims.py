@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -142,16 +142,18 @@ async def test_the_journal_outlives_its_process(tmp_path: Path) -> None:
 
 
 async def test_the_journal_is_folded_while_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stays small however often a name changes, and nothing of it is lost."""
+    """It is small again, as soon as the disk has had its time, however often a name changes; and nothing of it is lost."""
     monkeypatch.setattr("gateway.stores.claim_journal.FOLDED_AT_BYTES", 20_000)
     path = tmp_path / "claims.jsonl"
     with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
         held: Claimed = ()
-        for number in range(2_000):
-            new = (replace(CLAIM, at_s=number),)
-            assert await shelf.swap("name", held, new, 100) is None
-            held = new
-    assert bytes_in(tmp_path) < 200_000
+        number = 0
+        async with asyncio.timeout(20):
+            while number < 2_000 or bytes_in(tmp_path) > 50_000:
+                new = (replace(CLAIM, at_s=number),)
+                assert await shelf.swap("name", held, new, 100) is None
+                held, number = new, number + 1
+                await asyncio.sleep(0)
     with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
         assert await shelf.read("name") == held
 
@@ -213,7 +215,12 @@ async def test_a_journal_that_cannot_be_begun_anew_loses_nothing(tmp_path: Path,
 
 
 def bytes_in(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    """Files come and go meanwhile."""
+    found = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):
+            found += file.stat().st_size
+    return found
 
 
 async def test_a_journal_that_cannot_be_had_is_told_and_done_without(tmp_path: Path) -> None:
