@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from gateway.core.diagnosis import Facts, Stage
-from gateway.core.eligibility import Conditions
-from gateway.core.routing import Plan, plan
-from gateway.core.rules import diagnose
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.rules import diagnose
+from gateway.core.outcome import Stage
+from gateway.core.routing.eligibility import Conditions
+from gateway.core.routing.plan import Plan, plan
 from gateway.engine.call import Call, Progress
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.trail import Keep

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger.entry import Entry, Kind
 from gateway.stores import SqliteLedger
 from tests.contract.ledger_samples import entry
 from tests.integration.two_contracts import CONFIGURATION

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.app.configuration import load_config
-from gateway.core.capability import Capabilities, SizeRule
-from gateway.core.data_policy import DataPolicy, Demand, Handling, SubjectTerms
-from gateway.core.eligibility import Conditions
-from gateway.core.images import ImageRequest, Operation
-from gateway.core.routing import plan
+from gateway.core.contract.capability import Capabilities, SizeRule
+from gateway.core.contract.data_policy import DataPolicy, Demand, Handling, SubjectTerms
+from gateway.core.request.images import ImageRequest, Operation
+from gateway.core.routing.eligibility import Conditions
+from gateway.core.routing.plan import plan
 from gateway.core.snapshot import App, Model, Snapshot
 
 ROUTES = 20

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psycopg
 
-from gateway.core.ledger import Kind
-from gateway.core.spend import Dimension, SpendQuery, Tag
+from gateway.core.finance.spend import Dimension, SpendQuery, Tag
+from gateway.core.ledger.entry import Kind
 from gateway.ports import Books, Rollups
 from gateway.stores import (
     PostgresBooks,

@@ -7,14 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from gateway.core.diagnosis import Stage
-from gateway.core.evidence import Evidence
-from gateway.core.idempotency import Claimed
-from gateway.core.images import ImageRequest
-from gateway.core.ledger import Entry, Saving
-from gateway.core.links import LinkRules
+from gateway.core.contract.links import LinkRules
+from gateway.core.evidence.bundle import Evidence
+from gateway.core.finance.spend import SpendQuery, SpendRow
+from gateway.core.idempotency.claims import Claimed
+from gateway.core.ledger.entry import Entry, Saving
+from gateway.core.outcome import Stage
+from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import ProviderSettings, Route
-from gateway.core.spend import SpendQuery, SpendRow
 
 
 class Content(Protocol):

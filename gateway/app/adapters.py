@@ -16,9 +16,9 @@ from gateway.app.dialect_probe import DialectProbe, unlisted
 from gateway.app.dialects import bridging
 from gateway.config import Loaded
 from gateway.config.settings import EvidenceSettings, Settings, SigningSettings, StateSettings
-from gateway.core.bridged import DIALECT
-from gateway.core.chain import ROOT
-from gateway.core.openrouter import DIALECT as OPENROUTER
+from gateway.core.contract.bridged import DIALECT
+from gateway.core.contract.openrouter import DIALECT as OPENROUTER
+from gateway.core.ledger.chain import ROOT
 from gateway.core.snapshot import ProviderSettings, Snapshot
 from gateway.engine.ready_results import ReadyResults
 from gateway.ports import Probe, SharedState

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.diagnosis import Stage
-from gateway.core.images import ENDPOINTS, ImageRequest, Operation
-from gateway.core.member import AUTO
-from gateway.core.readiness_live import PROMPT
+from gateway.core.outcome import Stage
+from gateway.core.readiness.live import PROMPT
+from gateway.core.request.body_field import AUTO
+from gateway.core.request.images import ENDPOINTS, ImageRequest, Operation
 from gateway.core.snapshot import ProviderSettings, Route
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamRefused, UpstreamResponse
 from gateway.providers.reference import REFERENCE_PNG

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from gateway.config import Loaded
-from gateway.core.bridged import ANSWER_BYTES_MAX, DIALECT
-from gateway.core.openrouter import DIALECT as OPENROUTER
+from gateway.core.contract.bridged import ANSWER_BYTES_MAX, DIALECT
+from gateway.core.contract.openrouter import DIALECT as OPENROUTER
 from gateway.core.snapshot import Snapshot
 from gateway.ports import Provider, UpstreamCall, UpstreamResponse
 from gateway.providers.openai_wire import OpenAIWire

@@ -9,7 +9,7 @@ from gateway.app.clock import now
 from gateway.app.configuration import load_config
 from gateway.config import Loaded
 from gateway.config.settings import SigningSettings
-from gateway.core.chain import ROOT, Root, Verification
+from gateway.core.ledger.chain import ROOT, Root, Verification
 from gateway.ports import Books
 from gateway.signing import BadSignature, key_set, published, verified
 from gateway.stores import EvidenceFile, PostgresBooks, SqliteBooks, SqliteLedger, verify_ledger, verify_postgres

@@ -23,7 +23,7 @@ from gateway.config.history import History
 from gateway.config.reload import ITSELF, Reloader
 from gateway.config.settings import Settings
 from gateway.config.watch import Watch
-from gateway.core.decision import decision_of
+from gateway.core.routing.decision import decision_of
 from gateway.core.snapshot import Snapshot
 from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission

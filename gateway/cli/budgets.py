@@ -18,7 +18,7 @@ from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.core.budget import Account, accounts_in
-from gateway.core.money import amount_text
+from gateway.core.money.amount import amount_text
 from gateway.core.snapshot import Snapshot
 from gateway.ports import Books
 

@@ -22,7 +22,7 @@ from gateway.cli.failing import failing_clearly
 from gateway.cli.signals import stop_requested
 from gateway.cli.spend_paper import spend_table
 from gateway.cli.spend_report import spend_report
-from gateway.core.spend import Dimension, SpendQuery
+from gateway.core.finance.spend import Dimension, SpendQuery
 from gateway.ports import Books
 from gateway.private import private_folder
 from gateway.telemetry.logs import logging_to

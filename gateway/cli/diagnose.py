@@ -17,12 +17,13 @@ from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.cli.requests_report import list_json, list_table
 from gateway.config import ConfigInvalid
-from gateway.core.contract import VerificationState
-from gateway.core.diagnosis import Diagnosis, Facts, Owner, Stage
-from gateway.core.ours import ours_at
-from gateway.core.provider_error import read_error
-from gateway.core.redaction import redact_foreign
-from gateway.core.rules import diagnose as diagnosed
+from gateway.core.contract.contract import VerificationState
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.provider_error import read_error
+from gateway.core.diagnosis.rules import diagnose as diagnosed
+from gateway.core.outcome import Diagnosis, Owner, Stage
+from gateway.core.redaction.provider_settings import ours_at
+from gateway.core.redaction.secrets import redact_foreign
 
 BODY_BYTES_MAX = 64 * 1024
 LOOKED_AT_MAX = 100_000

@@ -10,9 +10,9 @@ from gateway.app.configuration import load_config
 from gateway.app.reading import evidence_of
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
-from gateway.core.evidence import Audience, Evidence, called_contracts, for_audience
-from gateway.core.evidence_document import document_of
-from gateway.core.evidence_markdown import markdown_of
+from gateway.core.evidence.bundle import Audience, Evidence, called_contracts, for_audience
+from gateway.core.evidence.document import document_of
+from gateway.core.evidence.markdown import markdown_of
 
 
 class Format(StrEnum):

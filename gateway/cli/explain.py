@@ -13,14 +13,14 @@ from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.config import Loaded
-from gateway.core.choice import draw_of
-from gateway.core.diagnosis import Refusal
-from gateway.core.eligibility import Conditions
-from gateway.core.images import Operation, TextWish, parse
-from gateway.core.placement import responds
-from gateway.core.routing import survey
+from gateway.core.outcome import Refusal
+from gateway.core.request.images import Operation, TextWish, parse
+from gateway.core.routing.choice import draw_of
+from gateway.core.routing.eligibility import Conditions
+from gateway.core.routing.no_route import unserved
+from gateway.core.routing.placement import responds
+from gateway.core.routing.plan import survey
 from gateway.core.snapshot import App
-from gateway.core.unserved import unserved
 from gateway.engine.overrides import Overrides
 
 

@@ -7,9 +7,9 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.core.choice import Candidate
-from gateway.core.diagnosis import Refusal
-from gateway.core.routing import Plan
+from gateway.core.outcome import Refusal
+from gateway.core.routing.choice import Candidate
+from gateway.core.routing.plan import Plan
 
 
 def plan_json(plan: Plan, refusal: Refusal | None) -> str:

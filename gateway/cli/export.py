@@ -19,7 +19,7 @@ from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.cli.period import Period, month_or_period
 from gateway.config import Loaded
-from gateway.core.focus_charge import BillingFacts
+from gateway.core.finance.focus_charge import BillingFacts
 
 INCOMPLETE = 3
 _OUT = "-"

@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, BinaryIO
 
-from gateway.core.money import amount_text
-from gateway.core.sheet import Column, Form, Row
+from gateway.core.finance.table import Column, Form, Row
+from gateway.core.money.amount import amount_text
 
 # A spreadsheet takes a text that begins so for a formula, or strips what is before one. Source: OWASP, CSV Injection.
 _FORMULA = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa  # type: ignore[import-untyped]  # it comes without types
 from pyarrow import parquet
 
-from gateway.core.sheet import Cell, Column, Form, Row
+from gateway.core.finance.table import Cell, Column, Form, Row
 
 GROUP_ROWS = 10_000
 _TYPES = {

@@ -12,12 +12,12 @@ from typing import Any, BinaryIO, Protocol
 from gateway.cli.export_csv import CsvRows
 from gateway.cli.export_file import ExportFailed, replaced, standard_output
 from gateway.cli.export_tally import Tally
-from gateway.core.attempt_sheet import ATTEMPT_COLUMNS
-from gateway.core.balance import Balance, State, balance_of
-from gateway.core.focus import FOCUS_COLUMNS, TAG_PREFIX
-from gateway.core.focus_charge import BillingFacts, charges_of
-from gateway.core.ledger import Entry
-from gateway.core.sheet import Column, Form, Row, row_of
+from gateway.core.finance.attempt_table import ATTEMPT_COLUMNS
+from gateway.core.finance.focus import FOCUS_COLUMNS, TAG_PREFIX
+from gateway.core.finance.focus_charge import BillingFacts, charges_of
+from gateway.core.finance.table import Column, Form, Row, row_of
+from gateway.core.ledger.balance import Balance, State, balance_of
+from gateway.core.ledger.entry import Entry
 
 PARQUET = ".parquet"
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from gateway.core.balance import Balance, State
-from gateway.core.money import amount_text
+from gateway.core.ledger.balance import Balance, State
+from gateway.core.money.amount import amount_text
 
 
 def _sums() -> defaultdict[str, Decimal]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gateway.core.ledger import Entry
+from gateway.core.ledger.entry import Entry
 
 _LOOK_EACH = 500
 Attempt = tuple[Entry, ...]

@@ -13,7 +13,7 @@ from gateway.cli.masked_report import MaskedReport, masked_json, masked_table
 from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
 from gateway.cli.period import period_of
-from gateway.core.masked import masked as masked_in
+from gateway.core.ledger.masked import masked as masked_in
 
 
 class Format(StrEnum):

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.period import period_text
-from gateway.core.evidence import evidence_path
-from gateway.core.masked import Masked, Sums
-from gateway.core.money import amount_text
+from gateway.core.evidence.bundle import evidence_path
+from gateway.core.ledger.masked import Masked, Sums
+from gateway.core.money.amount import amount_text
 
 
 @dataclass(frozen=True, slots=True)

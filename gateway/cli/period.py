@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-from gateway.core.month import month_named
+from gateway.core.money.month import month_named
 
 Period = tuple[datetime | None, datetime | None]
 

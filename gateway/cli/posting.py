@@ -10,8 +10,8 @@ from gateway.app.adjusting import adjusting_here
 from gateway.cli.addressee import Addressee
 from gateway.cli.admin_client import NoAnswer, ask
 from gateway.config import Loaded
-from gateway.core.adjustment import Adjustment
-from gateway.core.money import amount_text
+from gateway.core.ledger.adjustment import Adjustment
+from gateway.core.money.amount import amount_text
 from gateway.engine.adjusting import BATCH_MAX, Adjusting, Posted
 from gateway.ports import LedgerUnavailable
 

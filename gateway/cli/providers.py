@@ -16,9 +16,9 @@ from gateway.app.configuration import load_config
 from gateway.cli.failing import failing_clearly
 from gateway.cli.option import ConfigOption
 from gateway.cli.paper import show
-from gateway.core.capability import bounds
+from gateway.core.contract.capability import bounds
+from gateway.core.contract.wire import Auth, ModelIn, Wire
 from gateway.core.snapshot import ProviderSettings, Route, Snapshot
-from gateway.core.wire import Auth, ModelIn, Wire
 
 # What each dialect is made of, and what for.
 _DIALECTS = {"openai": "image-gateway", "openrouter": "image-gateway", "litellm": "litellm"}

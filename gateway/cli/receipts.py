@@ -13,7 +13,7 @@ from gateway.app.configuration import load_config
 from gateway.cli.failing import failing_clearly
 from gateway.cli.ledger import keys_of, keys_of_file
 from gateway.cli.option import ConfigOption
-from gateway.core.receipt import KIND
+from gateway.core.ledger.receipt import KIND
 from gateway.signing import BadSignature, verified
 
 PIECE_BYTES = 1024 * 1024

@@ -28,12 +28,12 @@ from gateway.cli.reconcile_file import BadFile, ProviderFile, check_whole, opene
 from gateway.cli.reconcile_mapping import BadMapping, Mapping, mapping_of
 from gateway.cli.reconcile_report import findings_csv, reconciliation_document, reconciliation_tables
 from gateway.config import Loaded
-from gateway.core.adjustment import Unbookable
-from gateway.core.balance import balance_of
-from gateway.core.month import Bounds, month_named
-from gateway.core.provider_charge import ProviderCharge
-from gateway.core.reconciliation import Reconciliation, Terms, Tolerance
-from gateway.core.reconciling import Reconciling
+from gateway.core.finance.reconciliation.charge import ProviderCharge
+from gateway.core.finance.reconciliation.finding import Reconciliation, Terms, Tolerance
+from gateway.core.finance.reconciliation.month import Reconciling
+from gateway.core.ledger.adjustment import Unbookable
+from gateway.core.ledger.balance import balance_of
+from gateway.core.money.month import Bounds, month_named
 from gateway.private import private_folder
 
 UNUSABLE = 2

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO, cast
 
 from gateway.cli.reconcile_mapping import Mapping
-from gateway.core.provider_charge import ProviderCharge
-from gateway.core.provider_page import charges_of_page, pages_of
-from gateway.core.provider_table import AZURE, FOCUS, Columns, columns_of, reader_of
+from gateway.core.finance.reconciliation.charge import ProviderCharge
+from gateway.core.finance.reconciliation.charge_table import AZURE, FOCUS, Columns, columns_of, reader_of
+from gateway.core.finance.reconciliation.openai_pages import charges_of_page, pages_of
 
 # A page is read whole; a month of one is some hundred kilobytes.
 PAGES_BYTES_MAX = 64 * 1024 * 1024

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from gateway.core.provider_table import Columns
+from gateway.core.finance.reconciliation.charge_table import Columns
 
 FILE_BYTES_MAX = 256 * 1024
 _Name = Annotated[str, Field(min_length=1, max_length=200)]

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from gateway.cli.export_csv import CsvRows
 from gateway.cli.reconcile_file import ProviderFile
-from gateway.core.money import amount_text
-from gateway.core.reconciliation import AGREEING, Finding, Reconciliation, Result, Terms
-from gateway.core.sheet import Column, Form, row_of
+from gateway.core.finance.reconciliation.finding import AGREEING, Finding, Reconciliation, Result, Terms
+from gateway.core.finance.table import Column, Form, row_of
+from gateway.core.money.amount import amount_text
 
 ROWS_MAX = 60
 _SIDES = ("booked", "charged", "difference")

@@ -23,11 +23,11 @@ from gateway.cli.period import naming, period_of
 from gateway.cli.posting import Posting, posting
 from gateway.cli.reprice_report import Booked, RepriceReport, reprice_json, reprice_tables
 from gateway.config import Loaded
-from gateway.core.adjustment import Unbookable
-from gateway.core.pricing import PriceList
-from gateway.core.repricing import Repriced, Unpriced, reference_of
-from gateway.core.repricing import reprice as repriced
-from gateway.core.repricing_tally import RepricingTally
+from gateway.core.finance.repricing import Repriced, Unpriced, reference_of
+from gateway.core.finance.repricing import reprice as repriced
+from gateway.core.finance.repricing_tally import RepricingTally
+from gateway.core.ledger.adjustment import Unbookable
+from gateway.core.money.pricing import PriceList
 from gateway.engine.adjusting import BATCH_MAX
 
 

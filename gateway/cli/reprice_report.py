@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.period import period_text
-from gateway.core.money import amount_text
-from gateway.core.pricing import PriceList
-from gateway.core.repricing import revision_of
-from gateway.core.repricing_tally import Change, Converted, Remainder, RepricingTally
+from gateway.core.finance.repricing import revision_of
+from gateway.core.finance.repricing_tally import Change, Converted, Remainder, RepricingTally
+from gateway.core.money.amount import amount_text
+from gateway.core.money.pricing import PriceList
 
 _MISSING_MAX = 5
 

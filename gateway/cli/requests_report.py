@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger.entry import Entry, Kind
 
 _RIGHT = frozenset({"cost", "exposure", "images"})
 # What one looks for in a list; the rest stands in the JSON and behind the id.

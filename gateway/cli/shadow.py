@@ -11,8 +11,8 @@ import typer
 
 from gateway.app.configuration import load_config
 from gateway.cli.failing import failing_clearly
-from gateway.core.shadow import Place, Shadow
-from gateway.core.shadow import shadow as replayed
+from gateway.core.routing.shadow import Place, Shadow
+from gateway.core.routing.shadow import shadow as replayed
 from gateway.telemetry.decision_log import decisions
 
 

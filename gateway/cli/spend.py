@@ -19,7 +19,7 @@ from gateway.cli.period import month_or_period, naming
 from gateway.cli.spend_paper import Show, spend_csv, spend_json, spend_table
 from gateway.cli.spend_query import DIMENSIONS, dimensions_of, earlier_of, only_of
 from gateway.cli.spend_report import Ask, InCurrency, spend_report
-from gateway.core.spend import SpendQuery
+from gateway.core.finance.spend import SpendQuery
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from gateway.cli.period import period_text
 from gateway.cli.spend_report import Line, SpendReport
-from gateway.core.money import amount_text
-from gateway.core.spend import TOKENS, SpendQuery, Sums
+from gateway.core.finance.spend import TOKENS, SpendQuery, Sums
+from gateway.core.money.amount import amount_text
 
 _NANO = Decimal("1e-9")
 _DAYS_NAMED_MAX = 3

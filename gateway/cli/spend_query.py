@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from gateway.cli.period import Period
-from gateway.core.month import month_named, month_of
-from gateway.core.spend import Dimension, Key, Tag
+from gateway.core.finance.spend import Dimension, Key, Tag
+from gateway.core.money.month import month_named, month_of
 
 DIMENSIONS = f"{', '.join(Dimension)}, tag:NAME"
 PREVIOUS = "previous"

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from gateway.core.exchange import ExchangeRates
-from gateway.core.spend import Dimension, SpendQuery, SpendRow, Sums, merged
-from gateway.core.spend_conversion import converted
+from gateway.core.finance.conversion import converted
+from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow, Sums, merged
+from gateway.core.money.exchange import ExchangeRates
 
 Ask = Callable[[SpendQuery], Sequence[SpendRow]]
 

@@ -1,7 +1,7 @@
 """Capabilities from what is written."""
 
 from gateway.config import schema_catalogue
-from gateway.core.capability import Capabilities, SizeRule
+from gateway.core.contract.capability import Capabilities, SizeRule
 
 
 def capabilities_of(written: schema_catalogue.Capabilities) -> Capabilities:

@@ -13,9 +13,9 @@ from gateway.config.node import Node, entries, find, key_position
 from gateway.config.problem import Path, Problem
 from gateway.config.references import shown
 from gateway.config.schema_catalogue import Capabilities
-from gateway.core import capability
-from gateway.core.capability import narrowed, size_possible
-from gateway.core.images import Operation
+from gateway.core.contract import capability
+from gateway.core.contract.capability import narrowed, size_possible
+from gateway.core.request.images import Operation
 
 _NARROW = "A route can narrow the catalogue's entry, never widen it: change this, or correct the entry and its date."
 _WITH_IMAGES = frozenset({Operation.EDIT, Operation.VARIATION})

@@ -12,9 +12,9 @@ from gateway.config.schema import Configuration
 from gateway.config.schema_contract import Contract
 from gateway.config.schema_price import Price
 from gateway.config.series import series_cautions
-from gateway.core.address import loopback
-from gateway.core.contract import OnAmbiguous, VerificationState
-from gateway.core.pricing import ANY
+from gateway.core.contract.address import loopback
+from gateway.core.contract.contract import OnAmbiguous, VerificationState
+from gateway.core.money.pricing import ANY
 from gateway.core.snapshot import Snapshot
 
 UNKNOWN = "unknown"

@@ -5,8 +5,8 @@ from datetime import date
 
 from gateway.config.caution_routing import Caution
 from gateway.config.problem import Path
+from gateway.core.readiness.staleness import Deadline, Kind, deadlines
 from gateway.core.snapshot import Snapshot
-from gateway.core.staleness import Deadline, Kind, deadlines
 
 _PLACES = {
     Kind.CONTRACT: ("contracts", "effective_to"),

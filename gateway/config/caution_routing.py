@@ -10,7 +10,7 @@ from gateway.config.schema_app import App
 from gateway.config.schema_model import Model
 from gateway.config.schema_route import Route
 from gateway.config.schema_wire import reported_currency
-from gateway.core.data_policy import DataPolicy, Demand, Handling, Subject, breach
+from gateway.core.contract.data_policy import DataPolicy, Demand, Handling, Subject, breach
 
 # Where it stands, what to know, and what to do.
 Caution = tuple[Path, str, str]

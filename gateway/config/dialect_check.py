@@ -8,8 +8,8 @@ from importlib.util import find_spec
 
 from gateway.config.node import Node, entries, find, key_position
 from gateway.config.problem import Problem
-from gateway.core.bridged import DIALECT, VENDORS, passed, vendor_of
-from gateway.core.images import Operation
+from gateway.core.contract.bridged import DIALECT, VENDORS, passed, vendor_of
+from gateway.core.request.images import Operation
 
 _BY_DEFAULT = (Operation.GENERATION, Operation.EDIT)
 _WITH_ADDRESS = ("openai", "openrouter")

@@ -9,8 +9,8 @@ from gateway.config.load import Loaded
 from gateway.config.model_difference import billers_of, choice_of, fallback_of, model_changes
 from gateway.config.settings import Settings
 from gateway.config.value_difference import STEP, Said, Weight, compared, differing, shown
-from gateway.core.capability import Capabilities
-from gateway.core.redaction import redact
+from gateway.core.contract.capability import Capabilities
+from gateway.core.redaction.secrets import redact
 from gateway.core.snapshot import App, ProviderSettings, Route, Snapshot
 
 # Enough of a key's hash to find its line in the configuration.

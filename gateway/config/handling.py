@@ -1,7 +1,7 @@
 """What contracts say of the handling of data, and what apps demand of it, from what is written."""
 
 from gateway.config import schema_app, schema_contract
-from gateway.core.data_policy import DataPolicy, Demand, Handling, SubjectTerms
+from gateway.core.contract.data_policy import DataPolicy, Demand, Handling, SubjectTerms
 
 
 def handling_of(written: schema_contract.Handling) -> Handling:

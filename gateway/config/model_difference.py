@@ -4,9 +4,9 @@ from decimal import Decimal
 from itertools import groupby
 
 from gateway.config.value_difference import Said, compared
-from gateway.core.images import ImageRequest, Operation
-from gateway.core.money import Basis, Cost, unknown
-from gateway.core.pricing import estimate
+from gateway.core.money.amount import Basis, Cost, unknown
+from gateway.core.money.pricing import estimate
+from gateway.core.request.images import ImageRequest, Operation
 from gateway.core.snapshot import Model, Route, RouteState
 
 _SAMPLE = ImageRequest(Operation.GENERATION, "", prompt_bytes=0, n=1, size="1024x1024", quality="high")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gateway.config.node import Node, entries, find, key_position
 from gateway.config.problem import Path, Problem
 from gateway.config.references import shown, text_at
-from gateway.core.openrouter import DIALECT, LACKED, WORDS
+from gateway.core.contract.openrouter import DIALECT, LACKED, WORDS
 
 
 def check_openrouter(root: Node) -> tuple[Problem, ...]:

@@ -3,7 +3,7 @@
 import pathlib
 from dataclasses import dataclass
 
-from gateway.core.redaction import redact
+from gateway.core.redaction.secrets import redact
 
 Path = tuple[str | int, ...]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from gateway.config.node import Node, entries, key_position
 from gateway.config.problem import Path, Problem
 from gateway.config.references import text_at
-from gateway.core.address import loopback
+from gateway.core.contract.address import loopback
 from gateway.core.secret import Secret
 
 # By their hashes: igw_demo_…, igw_newsroom_… (config/gateway.yaml) and igw_bench_0000_not_a_secret (bench).

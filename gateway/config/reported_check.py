@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gateway.config.node import Node, entries, key_position
 from gateway.config.problem import Path, Problem
 from gateway.config.references import text_at
-from gateway.core.openrouter import CURRENCY, DIALECT
+from gateway.core.contract.openrouter import CURRENCY, DIALECT
 
 
 def check_reported(root: Node) -> tuple[Problem, ...]:

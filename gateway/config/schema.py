@@ -17,8 +17,8 @@ from gateway.config.schema_price import PriceList
 from gateway.config.schema_route import Route
 from gateway.config.schema_wire import Wire
 from gateway.config.written import Written
-from gateway.core.bridged import ANSWER_BYTES_MAX
-from gateway.core.wire import Auth
+from gateway.core.contract.bridged import ANSWER_BYTES_MAX
+from gateway.core.contract.wire import Auth
 
 
 def _redis_url(value: str) -> str:

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from gateway.config.field import KEY_FIX, Digest, Id, Line, TagKey, mistake
 from gateway.config.written import Written
-from gateway.core.contract import OnUnavailable
-from gateway.core.idempotency import Duplicates
+from gateway.core.contract.contract import OnUnavailable
+from gateway.core.idempotency.claims import Duplicates
 from gateway.core.snapshot import OnDisconnect
 
 Region = Line

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from gateway.config.field import Amount, Currency, Prose, mistake
 from gateway.config.written import Written
 from gateway.core.budget import Period, Scope
-from gateway.core.contract import OnUnavailable
+from gateway.core.contract.contract import OnUnavailable
 
 
 class Budget(Written):

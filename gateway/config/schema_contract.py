@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from gateway.config.field import Currency, Day, Id, Line, Name, Prose, Revision, Seconds, mistake
 from gateway.config.written import InForce, Written
-from gateway.core.contract import OnAmbiguous, OnLedgerUnavailable, OnUnavailable, VerificationState
+from gateway.core.contract.contract import OnAmbiguous, OnLedgerUnavailable, OnUnavailable, VerificationState
 
 
 class BillingTerms(Written):

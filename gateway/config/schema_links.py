@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gateway.config.field import Seconds, mistake
 from gateway.config.written import Written
-from gateway.core.links import Deliver
+from gateway.core.contract.links import Deliver
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?")

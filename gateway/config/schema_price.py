@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from gateway.config.field import Amount, Currency, Day, Id, Name, PerMillion, PixelSize, Prose, Quality, RateSize, mistake
 from gateway.config.written import InForce, Written
-from gateway.core.pricing import ANY
+from gateway.core.money.pricing import ANY
 
 
 class TokenPrices(Written):

@@ -9,7 +9,7 @@ from gateway.config.schema_catalogue import Capabilities
 from gateway.config.schema_links import Links
 from gateway.config.schema_text_model import TextModel
 from gateway.config.written import Written
-from gateway.core.images import Operation
+from gateway.core.request.images import Operation
 from gateway.core.snapshot import RouteState
 
 

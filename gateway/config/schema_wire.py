@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StringConstra
 
 from gateway.config.field import Currency, Line, mistake
 from gateway.config.written import Written
-from gateway.core import openrouter
-from gateway.core.wire import Auth, ModelIn
+from gateway.core.contract import openrouter
+from gateway.core.contract.wire import Auth, ModelIn
 
 # What the gateway writes itself, or what would change where the request ends.
 _OWN_HEADERS = frozenset({

@@ -18,10 +18,10 @@ from gateway.config import (
 from gateway.config.capabilities import capabilities_of
 from gateway.config.handling import handling_of, policy_of
 from gateway.config.schema_wire import reported_currency
-from gateway.core.bridged import DIALECT, limits
 from gateway.core.budget import Budget
-from gateway.core.capability import Capabilities, narrowed
-from gateway.core.contract import (
+from gateway.core.contract.bridged import DIALECT, limits
+from gateway.core.contract.capability import Capabilities, narrowed
+from gateway.core.contract.contract import (
     Billing,
     Contract,
     DataTerms,
@@ -32,10 +32,12 @@ from gateway.core.contract import (
     Support,
     Verification,
 )
-from gateway.core.diagnosis import Owner
-from gateway.core.exchange import ExchangeRates
-from gateway.core.links import LinkRules
-from gateway.core.pricing import ImageRate, OutputTokens, Price, PriceList, TokenRates
+from gateway.core.contract.links import LinkRules
+from gateway.core.contract.text_model import TextModel
+from gateway.core.contract.wire import Wire
+from gateway.core.money.exchange import ExchangeRates
+from gateway.core.money.pricing import ImageRate, OutputTokens, Price, PriceList, TokenRates
+from gateway.core.outcome import Owner
 from gateway.core.secret import Secret
 from gateway.core.snapshot import (
     App,
@@ -49,8 +51,6 @@ from gateway.core.snapshot import (
     Snapshot,
     Timeouts,
 )
-from gateway.core.text_model import TextModel
-from gateway.core.wire import Wire
 
 REVISION_CHARS = 12
 

@@ -5,10 +5,10 @@ from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Literal
 
-from gateway.core.capability import SizeRule
-from gateway.core.contract import Contract, RecordedLimit
-from gateway.core.money import amount_text
-from gateway.core.pricing import ImageRate, PriceList
+from gateway.core.contract.capability import SizeRule
+from gateway.core.contract.contract import Contract, RecordedLimit
+from gateway.core.money.amount import amount_text
+from gateway.core.money.pricing import ImageRate, PriceList
 from gateway.core.secret import Secret
 from gateway.core.snapshot import ProviderSettings
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from gateway.core.contract import OnUnavailable
-from gateway.core.diagnosis import Owner, Refusal
-from gateway.core.money import amount_text, from_nanos, to_nanos
-from gateway.core.month import month_of
+from gateway.core.contract.contract import OnUnavailable
+from gateway.core.money.amount import amount_text, from_nanos, to_nanos
+from gateway.core.money.month import month_of
+from gateway.core.outcome import Owner, Refusal
 
 ANY = "*"
 

@@ -8,18 +8,18 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.core.budget import Budget
-from gateway.core.capability import Capabilities
-from gateway.core.contract import Contract, OnUnavailable
-from gateway.core.data_policy import DataPolicy
-from gateway.core.diagnosis import Owner
-from gateway.core.exchange import ExchangeRates
-from gateway.core.idempotency import Duplicates
-from gateway.core.images import Operation
-from gateway.core.links import PASSED_ON, LinkRules
-from gateway.core.pricing import PriceList
+from gateway.core.contract.capability import Capabilities
+from gateway.core.contract.contract import Contract, OnUnavailable
+from gateway.core.contract.data_policy import DataPolicy
+from gateway.core.contract.links import PASSED_ON, LinkRules
+from gateway.core.contract.text_model import TextModel
+from gateway.core.contract.wire import OPENAI, Wire
+from gateway.core.idempotency.claims import Duplicates
+from gateway.core.money.exchange import ExchangeRates
+from gateway.core.money.pricing import PriceList
+from gateway.core.outcome import Owner
+from gateway.core.request.images import Operation
 from gateway.core.secret import Secret
-from gateway.core.text_model import TextModel
-from gateway.core.wire import OPENAI, Wire
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 

@@ -7,10 +7,10 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 
-from gateway.core.diagnosis import Diagnosis, Owner
-from gateway.core.evidence import evidence_path
-from gateway.core.money import Cost, nothing
-from gateway.core.pricing import Delivery
+from gateway.core.evidence.bundle import evidence_path
+from gateway.core.money.amount import Cost, nothing
+from gateway.core.money.pricing import Delivery
+from gateway.core.outcome import Diagnosis, Owner
 from gateway.core.snapshot import Retirement, Route
 
 NONE = "none"

@@ -8,14 +8,14 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from gateway.core.choice import Candidate
-from gateway.core.diagnosis import Diagnosis, Outcome, Owner
-from gateway.core.ledger import TEXT_OPERATION, Attribution, Entry, Kind, closing_kind
-from gateway.core.money import Cost, nothing, together
-from gateway.core.pricing import Delivery
-from gateway.core.reported import charged
+from gateway.core.discrepancy import Discrepancy
+from gateway.core.ledger.entry import TEXT_OPERATION, Attribution, Entry, Kind, closing_kind
+from gateway.core.money.amount import Cost, nothing, together
+from gateway.core.money.pricing import Delivery
+from gateway.core.money.reported_cost import charged
+from gateway.core.outcome import Diagnosis, Outcome, Owner
+from gateway.core.routing.choice import Candidate
 from gateway.core.snapshot import Route
-from gateway.core.verification import Discrepancy
 from gateway.engine.budgets import Holding
 from gateway.engine.call import Call
 from gateway.ports import Ledger, LedgerUnavailable

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from gateway.core.adjustment import Adjustment, Unbookable, entry_of
-from gateway.core.ledger import Entry
-from gateway.core.money import amount_text
+from gateway.core.ledger.adjustment import Adjustment, Unbookable, entry_of
+from gateway.core.ledger.entry import Entry
+from gateway.core.money.amount import amount_text
 from gateway.ports import AuditTrail, Books, Ledger
 
 # One transaction of at most so many rows, and so many look-ups before it: some 100 ms beside the requests.

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.outcome import Owner, Refusal
 
 ROOM_WAIT_S = 5.0
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from gateway.core.contract import OnUnavailable
-from gateway.core.diagnosis import Owner, Refusal
-from gateway.core.images import ImageRequest
+from gateway.core.contract.contract import OnUnavailable
+from gateway.core.outcome import Owner, Refusal
+from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import App, AppLimits
 from gateway.ports import Charge, Grant, SharedState, StateUnavailable
 

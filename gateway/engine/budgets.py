@@ -9,10 +9,10 @@ from typing import Protocol, Self
 from weakref import WeakValueDictionary
 
 from gateway.core.budget import Account, Scope, accounts_of, spent, uncounted, without_price
-from gateway.core.choice import Candidate
-from gateway.core.contract import OnUnavailable
-from gateway.core.diagnosis import Refusal
-from gateway.core.money import Cost, nothing, to_nanos
+from gateway.core.contract.contract import OnUnavailable
+from gateway.core.money.amount import Cost, nothing, to_nanos
+from gateway.core.outcome import Refusal
+from gateway.core.routing.choice import Candidate
 from gateway.engine.call import Call
 from gateway.ports import Books, BudgetCounters, Stake, StateUnavailable
 

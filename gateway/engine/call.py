@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from gateway.core.diagnosis import Diagnosis
-from gateway.core.images import ImageRequest
-from gateway.core.money import Cost
+from gateway.core.contract.wire import NO_MEMBERS, Scalar
+from gateway.core.discrepancy import Discrepancy
+from gateway.core.money.amount import Cost
+from gateway.core.outcome import Diagnosis
+from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import App, Route, Snapshot
 from gateway.core.tag import Fallback, Header, Tag
-from gateway.core.verification import Discrepancy
-from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.engine.trail import Trail
 from gateway.ports import Content
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from weakref import WeakValueDictionary
 
-from gateway.core.contract import OnUnavailable
-from gateway.core.diagnosis import Owner, Refusal
-from gateway.core.idempotency import (
+from gateway.core.contract.contract import OnUnavailable
+from gateway.core.idempotency.claims import (
     Asked,
     Claimed,
     Decision,
@@ -24,6 +23,7 @@ from gateway.core.idempotency import (
     ended,
     unfollowed,
 )
+from gateway.core.outcome import Owner, Refusal
 from gateway.engine.call import Call
 from gateway.ports import ClaimsShelf, StateUnavailable
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from gateway.core.choice import Candidate, draw_of
-from gateway.core.diagnosis import Owner
-from gateway.core.eligibility import Conditions, Hold
-from gateway.core.observed import retry_after_s
+from gateway.core.outcome import Owner
+from gateway.core.routing.choice import Candidate, draw_of
+from gateway.core.routing.eligibility import Conditions, Hold
+from gateway.core.routing.observed_limits import retry_after_s
 from gateway.core.snapshot import Route
 from gateway.engine.call import Call, Failure
 from gateway.engine.contract_limits import ContractLimiter, Shortage

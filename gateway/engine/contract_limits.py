@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gateway.core.choice import Candidate
-from gateway.core.contract import OnUnavailable, RecordedLimit
-from gateway.core.pricing import tokens_max
+from gateway.core.contract.contract import OnUnavailable, RecordedLimit
+from gateway.core.money.pricing import tokens_max
+from gateway.core.routing.choice import Candidate
 from gateway.core.snapshot import Route
 from gateway.ports import Charge, SharedState, StateUnavailable
 

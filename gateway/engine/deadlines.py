@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 
+from gateway.core.readiness.staleness import Deadline, deadlines
 from gateway.core.snapshot import Snapshot
-from gateway.core.staleness import Deadline, deadlines
 
 # A little after midnight: a clock may be behind by then.
 AFTER_MIDNIGHT = timedelta(minutes=1)

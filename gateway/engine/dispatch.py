@@ -7,13 +7,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
-from gateway.core.attempts import Attempt, Moment, Stop, Wait, next_step
-from gateway.core.choice import Candidate
-from gateway.core.diagnosis import Refusal
-from gateway.core.eligibility import Conditions, Hold, Reason
-from gateway.core.images import ENDPOINTS
-from gateway.core.links import Deliver
-from gateway.core.routing import Plan, plan
+from gateway.core.contract.links import Deliver
+from gateway.core.outcome import Refusal
+from gateway.core.request.images import ENDPOINTS
+from gateway.core.routing.attempts import Attempt, Moment, Stop, Wait, next_step
+from gateway.core.routing.choice import Candidate
+from gateway.core.routing.eligibility import Conditions, Hold, Reason
+from gateway.core.routing.plan import Plan, plan
 from gateway.core.snapshot import OnDisconnect
 from gateway.engine.accounting import Accounting, Booking
 from gateway.engine.budgets import BudgetKeeper, ContractSpent, Holding

@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
-from gateway.core.diagnosis import Outcome, Refusal
-from gateway.core.echo import without_echo
-from gateway.core.eligibility import Conditions
-from gateway.core.evidence import (
+from gateway.core.evidence.bundle import (
     Asked,
     AttemptEvidence,
     Audience,
@@ -20,11 +17,14 @@ from gateway.core.evidence import (
     candidacy_of,
     terms_of,
 )
-from gateway.core.images import ENDPOINTS
-from gateway.core.ours import ours_at
-from gateway.core.placement import NAME_CHARS_SHOWN
-from gateway.core.redaction import redact, redact_foreign
-from gateway.core.routing import Plan, survey
+from gateway.core.outcome import Outcome, Refusal
+from gateway.core.redaction.prompts import without_echo
+from gateway.core.redaction.provider_settings import ours_at
+from gateway.core.redaction.secrets import redact, redact_foreign
+from gateway.core.request.images import ENDPOINTS
+from gateway.core.routing.eligibility import Conditions
+from gateway.core.routing.placement import NAME_CHARS_SHOWN
+from gateway.core.routing.plan import Plan, survey
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.tag import NONE
 from gateway.engine.call import Call, Progress

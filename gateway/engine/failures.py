@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.diagnosis import Facts, Owner, Stage, client_left, limit_used_up, limits_unknown
-from gateway.core.ours import Ours, ours_at
-from gateway.core.provider_error import ERROR_TYPE, ProviderError, read_error
-from gateway.core.redaction import redact_foreign
-from gateway.core.rules import diagnose
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.local import client_left, limit_used_up, limits_unknown
+from gateway.core.diagnosis.provider_error import ERROR_TYPE, ProviderError, read_error
+from gateway.core.diagnosis.rules import diagnose
+from gateway.core.outcome import Owner, Stage
+from gateway.core.redaction.provider_settings import Ours, ours_at
+from gateway.core.redaction.secrets import redact_foreign
 from gateway.core.snapshot import Route
 from gateway.engine.call import Failure
 from gateway.engine.contract_limits import Shortage

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from gateway.core.diagnosis import Diagnosis, Outcome
-from gateway.core.eligibility import Hold, Reason
-from gateway.core.health import Breaker, Ejection, State, begun, ended, hold_of, released, state_of
+from gateway.core.outcome import Diagnosis, Outcome
+from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.health import Breaker, Ejection, State, begun, ended, hold_of, released, state_of
 from gateway.core.snapshot import Route
 
 PARK_S_MAX = 3600.0

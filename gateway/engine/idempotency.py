@@ -7,10 +7,10 @@ from datetime import datetime
 
 import structlog
 
-from gateway.core.diagnosis import Refusal
-from gateway.core.idempotency import End, Replay, Run, Standing, standing_of
-from gateway.core.idempotency_refusal import result_not_kept
-from gateway.core.ledger import How
+from gateway.core.idempotency.claims import End, Replay, Run, Standing, standing_of
+from gateway.core.idempotency.refusals import result_not_kept
+from gateway.core.ledger.entry import How
+from gateway.core.outcome import Refusal
 from gateway.engine.call import Call, Client, Failure, Progress
 from gateway.engine.claiming import Claiming, Place, Presented, Running
 from gateway.engine.failures import failure_of_departure

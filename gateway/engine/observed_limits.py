@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from gateway.core.contract import RecordedLimit
-from gateway.core.observed import Reading, Sighting, corrected, exhausted_s, observed_limits, seen
+from gateway.core.contract.contract import RecordedLimit
+from gateway.core.routing.observed_limits import Reading, Sighting, corrected, exhausted_s, observed_limits, seen
 from gateway.core.snapshot import Route
 
 # Contract id, upstream model.

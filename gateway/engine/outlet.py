@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from gateway.core.ours import ours_at
+from gateway.core.redaction.provider_settings import ours_at
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.tag import Header
 from gateway.engine.call import Call, Client, Failure, Progress

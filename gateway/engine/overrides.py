@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gateway.core.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Hold, Reason
 from gateway.durable import replace_file
 
 OVERRIDE_S_MAX = 7 * 24 * 3600

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.core.idempotency_refusal import request_path
-from gateway.core.late import Status, document_of, spared_document_of, spent_of, status_of
+from gateway.core.idempotency.refusals import request_path
+from gateway.core.ledger.request_status import Status, document_of, spared_document_of, spent_of, status_of
 from gateway.engine.claiming import Running
 from gateway.ports import Books, Savings
 from gateway.relay.result_folder import Result, ResultFolder

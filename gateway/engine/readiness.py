@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from gateway.core.choice import Candidate
-from gateway.core.images import ImageRequest
-from gateway.core.money import Basis, Cost
-from gateway.core.pricing import Delivery
-from gateway.core.readiness import LIVE_BEGINS, PATH, Step, StepState, Walk, completed, skipped, stopped_by, subject_of
-from gateway.core.readiness_live import following, judged, minimal, unaffordable
-from gateway.core.readiness_record import current, listed, recorded, unlisted
+from gateway.core.contract.wire import NO_MEMBERS, Scalar
+from gateway.core.discrepancy import discrepancies
+from gateway.core.money.amount import Basis, Cost
+from gateway.core.money.pricing import Delivery
+from gateway.core.readiness.live import following, judged, minimal, unaffordable
+from gateway.core.readiness.path import LIVE_BEGINS, PATH, Step, StepState, Walk, completed, skipped, stopped_by, subject_of
+from gateway.core.readiness.recorded import current, listed, recorded, unlisted
+from gateway.core.request.images import ImageRequest
+from gateway.core.routing.choice import Candidate
 from gateway.core.snapshot import App, ProviderSettings, Route, Snapshot
-from gateway.core.verification import discrepancies
-from gateway.core.wire import NO_MEMBERS, Scalar
 from gateway.engine.accounting import Accounting, Booking
 from gateway.engine.call import Call, Failure
 from gateway.engine.failures import failure_of_answer, failure_of_event, failure_without_answer

@@ -10,10 +10,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gateway.core.diagnosis import Owner
-from gateway.core.eligibility import Hold
-from gateway.core.money import Basis, Cost
-from gateway.core.readiness import PATH, Known, Proof, Step, StepState, Verdict, Walk, hold_of, known_after, ready_until, verdict
+from gateway.core.money.amount import Basis, Cost
+from gateway.core.outcome import Owner
+from gateway.core.readiness.path import (
+    PATH,
+    Known,
+    Proof,
+    Step,
+    StepState,
+    Verdict,
+    Walk,
+    hold_of,
+    known_after,
+    ready_until,
+    verdict,
+)
+from gateway.core.routing.eligibility import Hold
 from gateway.core.snapshot import Route, Snapshot
 from gateway.durable import replace_file
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from gateway.core.money import Cost
-from gateway.core.pricing import Delivery
-from gateway.core.receipt import KIND, receipt_claims
+from gateway.core.ledger.receipt import KIND, receipt_claims
+from gateway.core.money.amount import Cost
+from gateway.core.money.pricing import Delivery
 from gateway.core.snapshot import Route
 from gateway.engine.call import Call
 from gateway.signing import Signer

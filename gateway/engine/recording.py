@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from gateway.core.money import Cost, nothing
+from gateway.core.money.amount import Cost, nothing
 from gateway.core.tag import NONE, Header
 from gateway.engine.call import Call, Client, Progress
 from gateway.relay.result_file import ResultHead

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import structlog
 
-from gateway.core.images import ImageRequest
-from gateway.core.ours import ours_at
-from gateway.core.pricing import Delivery, OutputTokens
+from gateway.core.discrepancy import discrepancies
+from gateway.core.money.pricing import Delivery, OutputTokens
+from gateway.core.redaction.provider_settings import ours_at
+from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import ProviderSettings, Route
-from gateway.core.verification import discrepancies
 from gateway.engine.accounting import Booking
 from gateway.engine.call import Call, Failure, Progress
 from gateway.engine.failures import failure_of_event, failure_without_answer

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from gateway.core.ledger import How, Saving
-from gateway.core.money import Basis, Cost, nothing
+from gateway.core.ledger.entry import How, Saving
+from gateway.core.money.amount import Basis, Cost, nothing
 from gateway.core.tag import ORIGINAL_ID_HEADER, REQUEST_ID_HEADER, Header
 from gateway.engine.call import Call, Client
 from gateway.relay.result_file import ResultHead

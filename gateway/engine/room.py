@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from gateway.core.bridged import CALLS_MAX, COPIES, DIALECT, answer_bytes_of
+from gateway.core.contract.bridged import CALLS_MAX, COPIES, DIALECT, answer_bytes_of
 from gateway.core.snapshot import Route
 from gateway.engine.admission import Admission, Pool
 from gateway.engine.call import Call

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.core.choice import Candidate
-from gateway.core.diagnosis import Diagnosis, Refusal
-from gateway.core.eligibility import Conditions
-from gateway.core.images import ImageRequest
-from gateway.core.money import Cost
-from gateway.core.routing import Plan
+from gateway.core.money.amount import Cost
+from gateway.core.outcome import Diagnosis, Refusal
+from gateway.core.request.images import ImageRequest
+from gateway.core.routing.choice import Candidate
+from gateway.core.routing.eligibility import Conditions
+from gateway.core.routing.plan import Plan
 from gateway.core.snapshot import App, Snapshot
 
 # A request that waits for a contract's limit may find it used up time and again.

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import cast
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.ports import Content
 from gateway.providers.answer import Answer
 from gateway.providers.errors import BadAnswer, upstream_failed

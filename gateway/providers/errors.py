@@ -4,7 +4,7 @@ import errno
 import os
 import zlib
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.ports import UpstreamFailed
 
 

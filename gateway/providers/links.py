@@ -16,8 +16,17 @@ import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver
 
-from gateway.core.diagnosis import Stage
-from gateway.core.links import PASSED_ON, REDIRECTS_MAX, LinkRefused, LinkRules, checked, connectable, linked_items, redirected
+from gateway.core.contract.links import (
+    PASSED_ON,
+    REDIRECTS_MAX,
+    LinkRefused,
+    LinkRules,
+    checked,
+    connectable,
+    linked_items,
+    redirected,
+)
+from gateway.core.outcome import Stage
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamResponse
 
 # An answer with links is small; what is larger holds images.

@@ -18,8 +18,8 @@ from typing import Any
 import httpx  # noqa: TID251 -- the causes of litellm's errors are of its types
 import msgspec
 
-from gateway.core.bridged import ANSWER_BYTES_MAX, CALLS_MAX, answer_bytes_of
-from gateway.core.diagnosis import Stage
+from gateway.core.contract.bridged import ANSWER_BYTES_MAX, CALLS_MAX, answer_bytes_of
+from gateway.core.outcome import Stage
 from gateway.ports import UpstreamCall, UpstreamFailed, UpstreamResponse
 from gateway.providers.errors import upstream_failed
 from gateway.providers.kept_answer import JSON, KeptAnswer, refusal

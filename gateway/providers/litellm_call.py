@@ -10,7 +10,7 @@ from litellm.llms.custom_httpx.http_handler import HTTPHandler
 from litellm.types.router import GenericLiteLLMParams
 from litellm.types.utils import ImageResponse
 
-from gateway.core.bridged import vendor_of
+from gateway.core.contract.bridged import vendor_of
 from gateway.core.snapshot import ProviderSettings
 from gateway.providers import litellm_flux, litellm_vertex
 from gateway.providers.litellm_silence import Silent

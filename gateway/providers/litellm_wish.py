@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.bridged import Passed, passed
-from gateway.core.images import ENDPOINTS, Operation
-from gateway.core.member import AUTO
+from gateway.core.contract.bridged import Passed, passed
+from gateway.core.request.body_field import AUTO
+from gateway.core.request.images import ENDPOINTS, Operation
 from gateway.ports import Content, UpstreamCall
 from gateway.relay.form import FormLimits, FormReader
 from gateway.relay.spool import Spool

@@ -13,14 +13,14 @@ from typing import Any, Self
 import httpx2  # noqa: TID251 -- the SDK's answers and the causes of its errors are of its types
 from openai import APIConnectionError, APIError, APIStatusError, AsyncAPIResponse, AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
-from gateway.core.diagnosis import Stage
-from gateway.core.images import ImageRequest, Operation
-from gateway.core.member import AUTO
-from gateway.core.readiness_live import PROMPT
-from gateway.core.response_request import TOOL
+from gateway.core.contract.text_model import TextModel
+from gateway.core.contract.wire import Auth
+from gateway.core.outcome import Stage
+from gateway.core.readiness.live import PROMPT
+from gateway.core.request.body_field import AUTO
+from gateway.core.request.images import ImageRequest, Operation
+from gateway.core.request.responses import TOOL
 from gateway.core.snapshot import ProviderSettings, Route
-from gateway.core.text_model import TextModel
-from gateway.core.wire import Auth
 from gateway.ports import UpstreamFailed, UpstreamRefused, UpstreamResponse
 from gateway.providers.errors import upstream_failed
 from gateway.providers.reference import REFERENCE_PNG

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urlsplit
 
-from gateway.core.diagnosis import Stage
+from gateway.core.contract.wire import Auth
+from gateway.core.outcome import Stage
 from gateway.core.snapshot import ProviderSettings
-from gateway.core.wire import Auth
 from gateway.ports import UpstreamCall
 from gateway.providers.answer import Answer
 from gateway.providers.connection import READ_BUFFER_BYTES, Connection

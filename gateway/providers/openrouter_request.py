@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.images import ENDPOINTS, Operation
-from gateway.core.member import AUTO
-from gateway.core.openrouter import WORDS
+from gateway.core.contract.openrouter import WORDS
+from gateway.core.request.body_field import AUTO
+from gateway.core.request.images import ENDPOINTS, Operation
 from gateway.ports import Content, UpstreamCall
 from gateway.relay.form_content import FormContent, FormFile
 from gateway.relay.form_part import IMAGES

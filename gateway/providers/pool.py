@@ -5,7 +5,7 @@ import ssl
 from contextlib import suppress
 from typing import NamedTuple
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.providers.connection import READ_BUFFER_BYTES, Connection
 from gateway.providers.errors import FOREIGN, upstream_failed
 

@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gateway.core.member import WORD
-from gateway.core.picture import Picture
-from gateway.core.pricing import Delivery
-from gateway.core.reported import reported_amount
-from gateway.core.tokens import Usage, usage_of
+from gateway.core.money.pricing import Delivery
+from gateway.core.money.reported_cost import reported_amount
+from gateway.core.money.tokens import Usage, usage_of
+from gateway.core.request.body_field import WORD
+from gateway.core.request.picture import Picture
 from gateway.relay.event_stream import ImageStream
 from gateway.relay.kept_json import exact_json
 from gateway.relay.picture import picture_of

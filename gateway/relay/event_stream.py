@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.picture import Picture
+from gateway.core.request.picture import Picture
 from gateway.relay.image_event import HELD_BYTES_MAX, IMAGE_EVENTS, Events, ImageEvent, Kind
 from gateway.relay.scanner import MalformedAnswer
 

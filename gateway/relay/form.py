@@ -13,8 +13,8 @@ from types import MappingProxyType
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from gateway.core.diagnosis import shape_refusal
-from gateway.core.wire import NO_MEMBERS, Scalar
+from gateway.core.contract.wire import NO_MEMBERS, Scalar
+from gateway.core.outcome import shape_refusal
 from gateway.relay.form_content import FormContent, FormField, FormFile
 from gateway.relay.form_part import (
     FIRST_BYTES,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from python_multipart.multipart import parse_options_header
 
-from gateway.core.diagnosis import Refusal, shape_refusal
+from gateway.core.outcome import Refusal, shape_refusal
 
 IMAGES = ("image", "image[]")
 OVERLAYS = ("mask", "markup")

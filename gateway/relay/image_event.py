@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from gateway.core.picture import Picture
+from gateway.core.request.picture import Picture
 from gateway.relay.kept_json import object_of
 from gateway.relay.scanner import AT_TOP, STRING_BYTES_KEPT, EnvelopeScanner, MalformedAnswer, Places
 

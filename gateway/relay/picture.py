@@ -5,7 +5,7 @@ from binascii import Error as NotBase64
 from binascii import a2b_base64
 from contextlib import suppress
 
-from gateway.core.picture import Picture
+from gateway.core.request.picture import Picture
 
 SEARCHED_BYTES_MAX = 1024 * 1024
 _BEGINNING_CHARS, _PIECE_CHARS = 64, 1024

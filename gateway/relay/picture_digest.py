@@ -5,7 +5,7 @@ from binascii import Error as NotBase64
 from binascii import a2b_base64
 from dataclasses import replace
 
-from gateway.core.picture import Picture
+from gateway.core.request.picture import Picture
 from gateway.relay.picture import picture_of, unescaped
 
 _LINE_BREAKS = b"\r\n"

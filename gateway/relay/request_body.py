@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.wire import NO_MEMBERS, Scalar
+from gateway.core.contract.wire import NO_MEMBERS, Scalar
 from gateway.relay.request_json import IMAGE_VALUES_MAX, links_in, request_object
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])

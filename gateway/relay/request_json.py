@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from gateway.core.diagnosis import Refusal, shape_refusal
+from gateway.core.outcome import Refusal, shape_refusal
 
 # Members and items, at every depth. The Images API has some 20 members and 16 references: no real request comes near.
 IMAGE_VALUES_MAX = 1_000

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.core.images import TextWish
-from gateway.core.picture import Picture
-from gateway.core.pricing import Delivery
-from gateway.core.response_request import CALL
-from gateway.core.tokens import Usage, text_usage_of, tool_usage_of
+from gateway.core.money.pricing import Delivery
+from gateway.core.money.tokens import Usage, text_usage_of, tool_usage_of
+from gateway.core.request.images import TextWish
+from gateway.core.request.picture import Picture
+from gateway.core.request.responses import CALL
 from gateway.relay.answer import common_size, echoed, ending_with
 from gateway.relay.event_stream import ImageStream
 from gateway.relay.image_event import RESPONSE_EVENTS

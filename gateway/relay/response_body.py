@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.response_request import TOOL
-from gateway.core.wire import NO_MEMBERS, Scalar
+from gateway.core.contract.wire import NO_MEMBERS, Scalar
+from gateway.core.request.responses import TOOL
 from gateway.relay.request_json import RESPONSE_VALUES_MAX, MalformedBody, links_in
 from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, STRING_BYTES_KEPT, ScannedSpool, tokens_max
 from gateway.relay.scanner import EnvelopeScanner

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.core.picture import Picture
+from gateway.core.request.picture import Picture
 from gateway.relay.kept_json import name_of, object_of, whole_end
 from gateway.relay.picture import PictureProbe, picture_of
 from gateway.relay.picture_digest import PictureDigest, with_digest

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.config.reload import Reload, Reloader, Result
-from gateway.core.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Hold, Reason
 from gateway.core.snapshot import Route, RouteState
 from gateway.engine.health import Health
 from gateway.engine.overrides import Overrides

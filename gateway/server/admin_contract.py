@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from gateway.core.layers import Observed, layers
-from gateway.core.observed import Reading
+from gateway.core.readiness.contract_layers import Observed, layers
+from gateway.core.routing.observed_limits import Reading
 from gateway.core.snapshot import Route, Snapshot
 from gateway.server.admin_order import Unacceptable
 

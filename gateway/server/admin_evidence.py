@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.evidence import Audience, called_contracts, for_audience
+from gateway.core.evidence.bundle import Audience, called_contracts, for_audience
 from gateway.ports import EvidenceShelf, EvidenceUnavailable
 from gateway.server.admin_order import Unacceptable
 from gateway.server.evidence import written

@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.requests import Request
 
-from gateway.core.adjustment import Adjustment, Unbookable
-from gateway.core.money import Basis
+from gateway.core.ledger.adjustment import Adjustment, Unbookable
+from gateway.core.money.amount import Basis
 from gateway.engine.adjusting import BATCH_MAX, Adjusting
 from gateway.server.admin_order import Unacceptable, members_of, word_of
 

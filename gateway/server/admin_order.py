@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from gateway.core.diagnosis import Refusal
-from gateway.core.readiness_live import budget_of
+from gateway.core.outcome import Refusal
+from gateway.core.readiness.live import budget_of
 from gateway.engine.overrides import OVERRIDE_S_MAX, Standing
 from gateway.relay.request_json import MalformedBody, request_object
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.outcome import Owner, Refusal
 from gateway.core.snapshot import App, Snapshot
 
 _NO_DIGEST = "0" * 64

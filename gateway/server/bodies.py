@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive
 
-from gateway.core.diagnosis import Refusal, shape_refusal
+from gateway.core.outcome import Refusal, shape_refusal
 from gateway.engine.admission import Lease
 from gateway.relay.request_body import RequestBody
 from gateway.relay.request_json import TEXT_BYTES_AT_ONCE_MAX, MalformedBody

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from gateway.core.diagnosis import Diagnosis, Outcome, Owner, Refusal
+from gateway.core.outcome import Diagnosis, Outcome, Owner, Refusal
 from gateway.core.tag import Tag
 from gateway.engine.call import Failure
 

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.config.current import Current
-from gateway.core.diagnosis import Owner, Refusal, shape_refusal
-from gateway.core.evidence import Audience, Evidence, evidence_path, for_audience
-from gateway.core.evidence_document import document_of
-from gateway.core.evidence_markdown import markdown_of
+from gateway.core.evidence.bundle import Audience, Evidence, evidence_path, for_audience
+from gateway.core.evidence.document import document_of
+from gateway.core.evidence.markdown import markdown_of
+from gateway.core.outcome import Owner, Refusal, shape_refusal
 from gateway.ports import EvidenceShelf, EvidenceUnavailable
 from gateway.server.auth import authenticate
 from gateway.server.head import head_of

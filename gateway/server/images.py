@@ -12,12 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.config.current import Current
 from gateway.config.settings import ServerSettings
-from gateway.core.diagnosis import Refusal
-from gateway.core.free_tags import HEADER, parse_tags
-from gateway.core.idempotency_refusal import valid_key
-from gateway.core.images import ImageRequest, Operation, parse
-from gateway.core.placement import RESPONSES, elsewhere, responds
-from gateway.core.response_request import parse_response
+from gateway.core.idempotency.refusals import valid_key
+from gateway.core.outcome import Refusal
+from gateway.core.request.free_tags import HEADER, parse_tags
+from gateway.core.request.images import ImageRequest, Operation, parse
+from gateway.core.request.responses import parse_response
+from gateway.core.routing.placement import RESPONSES, elsewhere, responds
 from gateway.core.snapshot import App, Snapshot
 from gateway.engine.admission import Admission, Lease
 from gateway.engine.app_limits import AppLimiter

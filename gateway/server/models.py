@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 
 from gateway.config.current import Current
-from gateway.core.diagnosis import shape_refusal
-from gateway.core.routing import models_for
+from gateway.core.outcome import shape_refusal
+from gateway.core.routing.plan import models_for
 from gateway.core.snapshot import App, Model
 from gateway.server.auth import authenticate
 from gateway.server.head import head_of

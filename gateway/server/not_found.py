@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.diagnosis import Refusal, shape_refusal
+from gateway.core.outcome import Refusal, shape_refusal
 from gateway.server.errors import failure_of_refusal
 from gateway.server.images import PATHS
 from gateway.server.models import PATH as MODELS

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.config.current import Current
 from gateway.config.settings import AdminSettings
-from gateway.core.diagnosis import Refusal
+from gateway.core.outcome import Refusal
 from gateway.engine.adjusting import Adjusting
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.ports import EvidenceShelf, Ledger

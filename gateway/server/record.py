@@ -10,8 +10,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.core.diagnosis import Diagnosis, Outcome, shape_refusal
-from gateway.core.money import Basis, Cost
+from gateway.core.money.amount import Basis, Cost
+from gateway.core.outcome import Diagnosis, Outcome, shape_refusal
 from gateway.core.snapshot import Route
 from gateway.core.tag import NONE, Header, Tag
 from gateway.engine.app_limits import Allowance

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.config.current import Current
-from gateway.core.diagnosis import Owner, Refusal, shape_refusal
-from gateway.core.idempotency_refusal import request_path
+from gateway.core.idempotency.refusals import request_path
+from gateway.core.outcome import Owner, Refusal, shape_refusal
 from gateway.core.snapshot import App
 from gateway.core.tag import Header
 from gateway.engine.pick_up import Answer, PickUp

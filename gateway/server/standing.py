@@ -5,9 +5,9 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from gateway.core.eligibility import Hold, Reason
+from gateway.core.readiness.staleness import Deadline, deadlines
+from gateway.core.routing.eligibility import Hold, Reason
 from gateway.core.snapshot import Route, RouteState, Snapshot
-from gateway.core.staleness import Deadline, deadlines
 from gateway.engine.health import RouteHealth
 from gateway.engine.overrides import Override
 

@@ -4,8 +4,8 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.config.current import Current
 from gateway.config.settings import ServerSettings
-from gateway.core.diagnosis import Refusal
-from gateway.core.placement import TEXT_PATHS, elsewhere
+from gateway.core.outcome import Refusal
+from gateway.core.routing.placement import TEXT_PATHS, elsewhere
 from gateway.engine.admission import Admission
 from gateway.server.auth import authenticate
 from gateway.server.bodies import BodyLimits, JsonReader

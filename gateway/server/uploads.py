@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from starlette.types import Receive
 
-from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.outcome import Owner, Refusal
 from gateway.engine.admission import Lease
 from gateway.relay.form import Form, FormLimits, FormReader
 from gateway.relay.request_json import MalformedBody

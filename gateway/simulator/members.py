@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.member import json_type
+from gateway.core.request.body_field import json_type
 from gateway.simulator.refusal import Refusal
 
 _INTEGER = re.compile(r"-?[0-9]{1,9}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.core.tokens import output_tokens
+from gateway.core.money.tokens import output_tokens
 from gateway.simulator.catalogue import Model
 
 PARTIAL_IMAGE_TOKENS = 100

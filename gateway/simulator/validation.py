@@ -7,7 +7,7 @@ follows the pattern of its neighbours.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.core.images import pixels_of
+from gateway.core.request.images import pixels_of
 from gateway.simulator.catalogue import MODELS, InputFidelity, Model
 from gateway.simulator.members import Members
 from gateway.simulator.references import images_of, mask_of

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gateway.core.redaction import redact
+from gateway.core.redaction.secrets import redact
 from gateway.durable import replace_file
 from gateway.ports import AuditUnavailable
 from gateway.private import private_folder

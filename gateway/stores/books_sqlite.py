@@ -9,9 +9,9 @@ from itertools import groupby
 from pathlib import Path
 
 from gateway.core.budget import Scope
-from gateway.core.ledger import Entry, in_order
-from gateway.core.money import from_nanos
-from gateway.core.spend import SpendQuery, SpendRow
+from gateway.core.finance.spend import SpendQuery, SpendRow
+from gateway.core.ledger.entry import Entry, in_order
+from gateway.core.money.amount import from_nanos
 from gateway.ports import LedgerUnavailable
 from gateway.stores.book_rows import covered_of, period_of
 from gateway.stores.ledger_failure import failure_text

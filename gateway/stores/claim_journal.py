@@ -14,7 +14,7 @@ from threading import Thread
 
 import msgspec
 
-from gateway.core.idempotency import Claim, Claimed
+from gateway.core.idempotency.claims import Claim, Claimed
 from gateway.durable import write_beside
 from gateway.private import private_folder
 from gateway.stores.same_files import inode

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.core.idempotency import Claimed, Standing
+from gateway.core.idempotency.claims import Claimed, Standing
 from gateway.stores.claim_journal import ClaimJournal, JournalInUse
 
 # So many names are dropped at once where there are too many, that it is seldom done.

@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from gateway.core.idempotency import Claim, Claimed
+from gateway.core.idempotency.claims import Claim, Claimed
 from gateway.ports import StateUnavailable
 from gateway.stores.state_redis import RedisState, escaped
 

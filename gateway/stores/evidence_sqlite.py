@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from gateway.core.evidence import Evidence
+from gateway.core.evidence.bundle import Evidence
 from gateway.ports import EvidenceUnavailable
 from gateway.private import private_database, private_folder
 from gateway.stores.evidence_failure import damaged, failure_text

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from gateway.core.ledger import Entry
+from gateway.core.ledger.entry import Entry
 from gateway.ports import EntryRefused, LedgerUnavailable
 
 T = TypeVar("T")

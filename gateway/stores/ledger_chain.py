@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from gateway.core.chain import Root, link, seed
+from gateway.core.ledger.chain import Root, link, seed
 from gateway.stores.ledger_rows import Row, moment_of
 from gateway.stores.statements import statement
 

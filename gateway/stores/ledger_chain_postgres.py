@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from gateway.core.chain import Root, seed
+from gateway.core.ledger.chain import Root, seed
 from gateway.stores.ledger_chain import Sign, Tip
 from gateway.stores.ledger_rows import moment_of
 from gateway.stores.postgres import Connection, the_row

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import psycopg
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger.entry import Entry, Kind
 from gateway.ports import LedgerUnavailable
 from gateway.stores.group_writer import GroupWriter, Recover
 from gateway.stores.ledger_chain import Sign, unsigned

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from gateway.core.diagnosis import Outcome
-from gateway.core.ledger import Attribution, Entry, Kind
-from gateway.core.money import Basis, Cost, from_nanos, to_nanos
-from gateway.core.tokens import Usage
+from gateway.core.ledger.entry import Attribution, Entry, Kind
+from gateway.core.money.amount import Basis, Cost, from_nanos, to_nanos
+from gateway.core.money.tokens import Usage
+from gateway.core.outcome import Outcome
 from gateway.ports import EntryRefused
 
 INTEGER_MAX = 2**63 - 1

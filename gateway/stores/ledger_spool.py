@@ -11,7 +11,7 @@ from threading import Lock
 import msgspec
 import structlog
 
-from gateway.core.ledger import Entry, Kind, expired
+from gateway.core.ledger.entry import Entry, Kind, expired
 from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.private import private_file, private_folder
 from gateway.stores.group_writer import Batch, GroupWriter, Refusal

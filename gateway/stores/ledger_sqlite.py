@@ -9,7 +9,7 @@ from typing import Literal
 
 import structlog
 
-from gateway.core.ledger import Entry, Kind, expired
+from gateway.core.ledger.entry import Entry, Kind, expired
 from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.private import private_database, private_folder
 from gateway.stores.group_writer import GroupWriter, Recover, Refusal

@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from gateway.core.chain import Fault, Link, Root, Verification
+from gateway.core.ledger.chain import Fault, Link, Root, Verification
 from gateway.ports import LedgerUnavailable
 from gateway.stores.ledger_failure import failure_text
 from gateway.stores.ledger_schema import check_version

@@ -6,7 +6,7 @@ from contextlib import closing
 import psycopg
 from psycopg.rows import tuple_row
 
-from gateway.core.chain import Fault, Link, Verification
+from gateway.core.ledger.chain import Fault, Link, Verification
 from gateway.ports import LedgerUnavailable
 from gateway.stores.ledger_chain_postgres import root_of
 from gateway.stores.ledger_verify import Check

@@ -8,8 +8,8 @@ from datetime import date, datetime
 
 import psycopg
 
-from gateway.core.chain import seed
-from gateway.core.ledger import expired
+from gateway.core.ledger.chain import seed
+from gateway.core.ledger.entry import expired
 from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.stores.group_writer import Refusal
 from gateway.stores.ledger_chain import Sign, Tip

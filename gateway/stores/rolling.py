@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from gateway.core.rolled import DAY_US
-from gateway.core.spend import Dimension
+from gateway.core.finance.spend import Dimension
+from gateway.core.ledger.rollup import DAY_US
 from gateway.stores.ledger_rows import Columns, microseconds_of
 
 # Attempts that began before midnight end after it; a day is summed when few are left that would make its sums stale at once.

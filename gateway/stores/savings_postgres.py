@@ -5,7 +5,7 @@ from contextlib import closing
 
 import psycopg
 
-from gateway.core.ledger import Saving
+from gateway.core.ledger.entry import Saving
 from gateway.ports import LedgerUnavailable
 from gateway.stores.postgres import connect, failure_text
 from gateway.stores.savings_sqlite import parameters_of, saving_of_row

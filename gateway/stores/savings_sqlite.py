@@ -9,8 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gateway.core.ledger import How, Saving
-from gateway.core.money import Basis, Cost, from_nanos, to_nanos, unknown
+from gateway.core.ledger.entry import How, Saving
+from gateway.core.money.amount import Basis, Cost, from_nanos, to_nanos, unknown
 from gateway.ports import LedgerUnavailable
 from gateway.stores.ledger_failure import failure_text
 from gateway.stores.ledger_rows import microseconds_of, moment_of

@@ -4,9 +4,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.core.money import from_nanos
-from gateway.core.rolled import parts_of
-from gateway.core.spend import AMOUNTS, MEASURES, Dimension, Key, SpendQuery, SpendRow, Sums, Tag, day_numbered, merged, week_of
+from gateway.core.finance.spend import (
+    AMOUNTS,
+    MEASURES,
+    Dimension,
+    Key,
+    SpendQuery,
+    SpendRow,
+    Sums,
+    Tag,
+    day_numbered,
+    merged,
+    week_of,
+)
+from gateway.core.ledger.rollup import parts_of
+from gateway.core.money.amount import from_nanos
 from gateway.stores.book_rows import period_of
 from gateway.stores.ledger_rows import Columns
 from gateway.stores.rolling import FRESH

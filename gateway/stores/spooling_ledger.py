@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from gateway.core.ledger import Entry
+from gateway.core.ledger.entry import Entry
 from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.stores.ledger_postgres import PostgresLedger
 from gateway.stores.ledger_spool import LedgerSpool

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.core.gcra import Bucket, Decision, Draw, decide
+from gateway.core.routing.gcra import Bucket, Decision, Draw, decide
 from gateway.ports import Charge, Grant
 
 # So many entries are kept before it is looked which of them are still in use.

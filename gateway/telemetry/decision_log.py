@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 import structlog
 
-from gateway.core.decision import Decision
+from gateway.core.routing.decision import Decision
 from gateway.private import private_folder
 
 # Decisions gather for so long before they are written together, and no more of them than this.

@@ -9,7 +9,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from gateway.core.redaction import redact
+from gateway.core.redaction.secrets import redact
 from gateway.telemetry.log_queue import LogQueue, LogStream
 from gateway.telemetry.request_log import RequestLog
 

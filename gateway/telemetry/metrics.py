@@ -8,13 +8,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.core.budget import Account
-from gateway.core.contract import OnUnavailable
-from gateway.core.diagnosis import Outcome, Owner
-from gateway.core.eligibility import Hold
-from gateway.core.money import NANOS_PER_UNIT
-from gateway.core.observed import Reading
+from gateway.core.contract.contract import OnUnavailable
+from gateway.core.money.amount import NANOS_PER_UNIT
+from gateway.core.outcome import Outcome, Owner
+from gateway.core.readiness.staleness import Deadline
+from gateway.core.routing.eligibility import Hold
+from gateway.core.routing.observed_limits import Reading
 from gateway.core.snapshot import Route
-from gateway.core.staleness import Deadline
 from gateway.telemetry.config_metrics import ConfigMetrics
 from gateway.telemetry.connection_metrics import ConnectionMetrics, Refusals
 

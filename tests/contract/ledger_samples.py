@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from gateway.core.diagnosis import Outcome
-from gateway.core.ledger import Attribution, Entry, Kind
-from gateway.core.money import Basis, Cost, unknown
-from gateway.core.tokens import Usage
+from gateway.core.ledger.entry import Attribution, Entry, Kind
+from gateway.core.money.amount import Basis, Cost, unknown
+from gateway.core.money.tokens import Usage
+from gateway.core.outcome import Outcome
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 OUTCOMES = {

@@ -25,8 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gateway.core.diagnosis import Refusal
-from gateway.core.idempotency import (
+from gateway.core.idempotency.claims import (
     RETRY_AWAITED_S,
     Asked,
     Claim,
@@ -42,6 +41,7 @@ from gateway.core.idempotency import (
     ended,
     unfollowed,
 )
+from gateway.core.outcome import Refusal
 from gateway.ports import ClaimsShelf
 from gateway.stores import MemoryClaims, remembered_claims
 from gateway.stores.claims_redis import RedisClaims

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.ledger import Entry, Kind
-from gateway.core.spend import Dimension, SpendQuery, SpendRow
+from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow
+from gateway.core.ledger.entry import Entry, Kind
 from gateway.ports import LedgerUnavailable
 from tests.contract.ledger_samples import NOON, entry
 from tests.contract.ledgers import Factory

@@ -11,10 +11,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.balance import State, balance_of
-from gateway.core.ledger import Entry, How, Kind, Saving
-from gateway.core.money import Basis, Cost
-from gateway.core.spend import Dimension, SpendQuery, SpendRow, Sums, Tag, merged
+from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow, Sums, Tag, merged
+from gateway.core.ledger.balance import State, balance_of
+from gateway.core.ledger.entry import Entry, How, Kind, Saving
+from gateway.core.money.amount import Basis, Cost
 from tests.contract.ledger_samples import NOON, entry
 from tests.contract.ledgers import Factory, Opened
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from structlog.testing import capture_logs
 
-from gateway.core.gcra import Bucket, Draw, decide
+from gateway.core.routing.gcra import Bucket, Draw, decide
 from gateway.ports import Charge, StateUnavailable
 from gateway.stores.circuit import PAUSE_S
 from gateway.stores.state_redis import LEFT_UNHEARD_MAX, RedisState

@@ -8,7 +8,7 @@ from textwrap import indent
 
 import pytest
 
-from gateway.core.diagnosis import Owner
+from gateway.core.outcome import Owner
 from tests.integration.programs import ROOT, STOREFRONT_KEY, build_house, run, tear_down
 
 README = (ROOT / "README.md").read_text()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.core.attempt_sheet import ATTEMPT_COLUMNS
-from gateway.core.focus import FOCUS_COLUMNS
+from gateway.core.finance.attempt_table import ATTEMPT_COLUMNS
+from gateway.core.finance.focus import FOCUS_COLUMNS
 from tests.integration.programs import ROOT
 
 PAGE = (ROOT / "docs" / "export.md").read_text()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger.entry import Entry, Kind
 from gateway.stores import SqliteLedger
 from tests.contract.ledger_samples import Clock, entry
 from tests.integration.two_contracts import Configuration, changed

@@ -14,7 +14,7 @@ import aiohttp
 
 from gateway.app.running import running
 from gateway.config import load
-from gateway.core.ledger import Entry
+from gateway.core.ledger.entry import Entry
 from gateway.stores import SqliteBooks
 from gateway.telemetry.request_log import RequestLog
 from tests.integration.two_contracts import CONFIGURATION, GENERATIONS, KEY, Configuration

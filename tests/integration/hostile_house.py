@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger.entry import Entry, Kind
 from gateway.stores import SqliteBooks
 from tests.integration.hostile_provider import Hostile, hostile
 from tests.integration.odd_provider import PNG, http

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from gateway.config.current import Current
 from gateway.config.schema import Configuration
 from gateway.config.settings import settings_of
-from gateway.core.images import Operation
+from gateway.core.request.images import Operation
 from gateway.core.secret import Secret
 from gateway.core.snapshot import App
 from gateway.engine.accounting import Accounting

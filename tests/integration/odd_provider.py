@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from gateway.core.ledger import Entry
+from gateway.core.ledger.entry import Entry
 
 # The beginning of a PNG of 1024 x 1024 pixels, and more than a scanner keeps.
 PNG = "iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAIAAADwf7zU" + "A" * 3956

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger.entry import Entry, Kind
 from tests.contract.ledger_samples import entry
 
 MODEL, KEY, LEAKED = "gpt-image-2", "key_Gateway", "key_forgotten"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.core.secret import Secret
 from gateway.core.snapshot import ProviderSettings, Timeouts
 from gateway.ports import Content, UpstreamCall, UpstreamFailed

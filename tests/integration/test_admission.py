@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.config.current import Current
-from gateway.core.ledger import Kind
+from gateway.core.ledger.entry import Kind
 from gateway.engine.pick_up import Answer
 from gateway.listener import listening
 from gateway.relay.result_file import ResultHead

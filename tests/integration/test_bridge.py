@@ -13,9 +13,10 @@ import httpx  # noqa: TID251 -- what litellm's answers are made of
 import pytest
 from aiohttp import web
 
-from gateway.core.diagnosis import Facts, Outcome, Owner, Stage
-from gateway.core.provider_error import read_error
-from gateway.core.rules import diagnose
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.provider_error import read_error
+from gateway.core.diagnosis.rules import diagnose
+from gateway.core.outcome import Outcome, Owner, Stage
 from gateway.core.secret import Secret
 from gateway.core.snapshot import ProviderSettings, Timeouts
 from gateway.ports import UpstreamCall, UpstreamFailed

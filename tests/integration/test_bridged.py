@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from openai import AsyncOpenAI
 
-from gateway.core.ledger import Kind
+from gateway.core.ledger.entry import Kind
 from tests.integration.bridged_house import BridgedHouse, bridged_house, configured
 from tests.integration.test_edits import EDITS, picture
 from tests.integration.two_contracts import CONFIGURATION, KEY, Configuration

@@ -18,8 +18,8 @@ from PIL import Image
 
 from gateway.app.running import running
 from gateway.config import load
-from gateway.core.ledger import Kind
-from gateway.core.spend import Dimension, SpendQuery
+from gateway.core.finance.spend import Dimension, SpendQuery
+from gateway.core.ledger.entry import Kind
 from gateway.simulator import SimulatorSettings
 from gateway.simulator import running as simulating
 from gateway.stores import SqliteBooks

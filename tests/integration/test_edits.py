@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from gateway.core.images import Operation
+from gateway.core.request.images import Operation
 from tests.integration.in_process import gateway_to
 from tests.integration.odd_provider import PNG, KeptLedger, http, provider
 from tests.integration.programs import ROOT, House, Program, control

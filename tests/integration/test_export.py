@@ -17,7 +17,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from gateway.cli.export import export
-from gateway.core.ledger import Entry
+from gateway.core.ledger.entry import Entry
 from tests.integration.booked_month import FORMULA, month, write, written_month
 from tests.integration.programs import run
 from tests.integration.two_contracts import CONFIGURATION, KEY, Place, ask

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.images import Operation
+from gateway.core.request.images import Operation
 from tests.integration.in_process import gateway_to
 from tests.integration.odd_provider import PNG, KeptLedger, http, provider
 from tests.unit.core.samples import APP

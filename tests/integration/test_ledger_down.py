@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger.entry import Entry, Kind
 from gateway.ports import LedgerUnavailable
 from tests.integration.in_process import gateway_to
 from tests.integration.programs import Program, control, start

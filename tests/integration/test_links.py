@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from gateway.core.diagnosis import Stage
-from gateway.core.links import Deliver, LinkRules
+from gateway.core.contract.links import Deliver, LinkRules
+from gateway.core.outcome import Stage
 from gateway.ports import UpstreamCall, UpstreamFailed
 from gateway.providers.links import LinkFetching
 from tests.integration.scripted_provider import SETTINGS

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ledger import Entry, Kind
-from gateway.core.money import Basis
+from gateway.core.ledger.entry import Entry, Kind
+from gateway.core.money.amount import Basis
 from tests.integration.in_process import CREDENTIAL, gateway_to
 from tests.integration.odd_provider import PNG, KeptLedger, http, provider
 

@@ -16,7 +16,7 @@ import pytest
 from gateway.app.adapters import probe_of
 from gateway.cli.providers import providers_report
 from gateway.config import load
-from gateway.core.images import ImageRequest, Operation
+from gateway.core.request.images import ImageRequest, Operation
 from gateway.core.secret import Secret
 from gateway.core.snapshot import ProviderSettings, Timeouts
 from gateway.ports import UpstreamRefused

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from gateway.cli.reconcile import reconcile
-from gateway.core.ledger import Kind
+from gateway.core.ledger.entry import Kind
 from gateway.stores import SqliteBooks
 from tests.integration.booked_month import write, written_month
 from tests.integration.programs import run as program

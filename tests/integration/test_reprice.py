@@ -13,8 +13,8 @@ import typer
 from typer.testing import CliRunner
 
 from gateway.cli.reprice import reprice
-from gateway.core.ledger import Entry, Kind
-from gateway.core.repricing import PREFIX
+from gateway.core.finance.repricing import PREFIX
+from gateway.core.ledger.entry import Entry, Kind
 from gateway.stores import SqliteBooks
 from tests.contract.ledger_samples import entry
 from tests.integration.booked_month import write, written_month

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.core.snapshot import Timeouts
 from gateway.ports import UpstreamFailed, UpstreamRefused
 from gateway.providers.openai_sdk import OpenAISdk

@@ -11,7 +11,7 @@ import aiohttp
 import openai
 import pytest
 
-from gateway.core.ledger import Kind
+from gateway.core.ledger.entry import Kind
 from gateway.core.snapshot import OnDisconnect
 from gateway.relay.event_stream import HEARTBEAT
 from tests.integration.in_process import KEY, gateway_to

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.ports import UpstreamFailed
 from gateway.providers.answer import HEAD_BYTES_MAX, Answer
 from gateway.providers.errors import BadAnswer

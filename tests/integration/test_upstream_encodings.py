@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.providers.connection import READ_BUFFER_BYTES
 from tests.integration.scripted_provider import answering, on_every_loop, scripted
 

@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from tests.integration.scripted_provider import OK, Peer, answering, client_of, closing_after, on_every_loop, provider, scripted
 from tests.integration.test_upstream_uploads import CHUNK, CHUNKS, Spool
 

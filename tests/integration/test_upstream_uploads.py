@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.ports import UpstreamFailed
 from gateway.providers.connection import WRITE_BUFFER_BYTES
 from tests.integration.scripted_provider import OK, Peer, answering, on_every_loop, scripted

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.diagnosis import Stage
+from gateway.core.outcome import Stage
 from gateway.providers.connection import READ_BUFFER_BYTES
 from tests.integration.scripted_provider import BEGUN, OK, Peer, answering, client_of, on_every_loop, scripted
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from gateway.core.choice import Candidate
-from gateway.core.ledger import Entry, Kind
-from gateway.core.pricing import Delivery, Price
+from gateway.core.ledger.entry import Entry, Kind
+from gateway.core.money.pricing import Delivery, Price
+from gateway.core.routing.choice import Candidate
 from gateway.engine.accounting import Accounting
 from gateway.engine.call import Call
 from gateway.ports import Ledger

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.outcome import Owner, Refusal
 from gateway.engine.admission import Admission, Pool
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.bridged import CALLS_MAX, COPIES
-from gateway.core.diagnosis import Outcome, Owner, Refusal
+from gateway.core.contract.bridged import CALLS_MAX, COPIES
+from gateway.core.outcome import Outcome, Owner, Refusal
 from gateway.engine.admission import Admission
 from gateway.engine.room import BridgedRoom
 from tests.unit.core.samples import PROVIDER, ROUTE

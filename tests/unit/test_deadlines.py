@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from gateway.core.readiness.staleness import Deadline, Kind
 from gateway.core.snapshot import Retirement
-from gateway.core.staleness import Deadline, Kind
 from gateway.engine.deadlines import Deadlines
 from tests.unit.core.samples import MODEL, ROUTE, snapshot
 

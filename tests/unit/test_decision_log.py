@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.decision import Decision, decision_of
-from gateway.core.eligibility import Conditions
-from gateway.core.routing import plan
+from gateway.core.routing.decision import Decision, decision_of
+from gateway.core.routing.eligibility import Conditions
+from gateway.core.routing.plan import plan
 from gateway.telemetry.decision_log import DecisionLog, decisions
 from tests.unit.core.samples import APP, MODEL, NOW, REQUEST, snapshot
 

@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.core.contract import Limits, RecordedLimit
-from gateway.core.diagnosis import Diagnosis, Outcome, Owner
-from gateway.core.eligibility import Hold, Reason
-from gateway.core.health import State
+from gateway.core.contract.contract import Limits, RecordedLimit
+from gateway.core.outcome import Diagnosis, Outcome, Owner
+from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.health import State
 from gateway.core.snapshot import Route
 from gateway.engine.health import Health, RouteHealth
 from gateway.engine.observed_limits import ObservedLimits

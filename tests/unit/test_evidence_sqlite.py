@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.evidence import Evidence
+from gateway.core.evidence.bundle import Evidence
 from gateway.ports import EvidenceShelf, EvidenceUnavailable
 from gateway.stores import EvidenceFile, SqliteEvidence, evidence_sqlite
 from gateway.stores.evidence_sqlite import surplus

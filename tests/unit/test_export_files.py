@@ -16,7 +16,7 @@ from pyarrow import parquet
 from gateway.cli import export_parquet
 from gateway.cli.export_csv import CsvRows, safe
 from gateway.cli.export_file import ExportFailed, replaced
-from gateway.core.sheet import Column, Form, Row
+from gateway.core.finance.table import Column, Form, Row
 
 COLUMNS: list[Column[Row]] = [Column(form.value, form, lambda _: None) for form in Form]
 AT = datetime(2026, 10, 1, 12, 30, 15, 250, tzinfo=UTC)

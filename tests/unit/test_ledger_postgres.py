@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway.core.chain import Root, Verification
-from gateway.core.ledger import Kind
-from gateway.core.spend import Dimension, SpendQuery
+from gateway.core.finance.spend import Dimension, SpendQuery
+from gateway.core.ledger.chain import Root, Verification
+from gateway.core.ledger.entry import Kind
 from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.signing import Signer, key_set, new_key, verified
 from gateway.stores import PostgresBooks, PostgresLedger, verify_postgres
@@ -25,7 +25,7 @@ from tests.real_postgres import RealPostgres, real_postgres
 ROOT = Path(__file__).parents[2]
 OPEN_THEN_WAIT = """
 import asyncio, sys
-from gateway.core.ledger import Kind
+from gateway.core.ledger.entry import Kind
 from gateway.stores import PostgresLedger
 from tests.contract.ledger_samples import Clock, entry
 

@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
 
-from gateway.core.ledger import Kind
+from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable, Stake
 from gateway.stores import PostgresBooks, PostgresBudgets, PostgresLedger, PostgresRollups
 from gateway.stores.migration import migrate

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.core.ledger import Kind
+from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
 from gateway.stores import SqliteBooks, SqliteLedger, group_writer, ledger_files, verify_ledger
 from tests.contract.ledger_samples import Clock, entry

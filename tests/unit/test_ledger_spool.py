@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.ledger import Entry, Kind
+from gateway.core.ledger.entry import Entry, Kind
 from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.stores import LedgerSpool, SpoolingLedger, SqliteBooks, SqliteLedger, group_writer
 from tests.contract.ledger_samples import NOON, Clock, entry

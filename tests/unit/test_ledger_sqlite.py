@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.ledger import Kind
-from gateway.core.spend import Dimension, SpendQuery
+from gateway.core.finance.spend import Dimension, SpendQuery
+from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
 from gateway.stores import SqliteBooks, SqliteLedger, SqliteRollups, verify_ledger
 from tests.contract.ledger_samples import NOON, Clock, entry
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 ENDLESS = """
 import asyncio, sys
 from pathlib import Path
-from gateway.core.ledger import Kind
+from gateway.core.ledger.entry import Kind
 from gateway.stores import SqliteLedger
 from tests.contract.ledger_samples import Clock, entry
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.chain import Root, Verification
-from gateway.core.ledger import Kind
+from gateway.core.ledger.chain import Root, Verification
+from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
 from gateway.signing import Signer, key_set, new_key, published, verified
 from gateway.stores import SqliteLedger, verify_ledger

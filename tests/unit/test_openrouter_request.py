@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.images import ENDPOINTS, Operation
-from gateway.core.openrouter import LACKED, WORDS
-from gateway.core.wire import Scalar
+from gateway.core.contract.openrouter import LACKED, WORDS
+from gateway.core.contract.wire import Scalar
+from gateway.core.request.images import ENDPOINTS, Operation
 from gateway.ports import Content, UpstreamCall
 from gateway.providers.openrouter_request import NoWord, translated
 from gateway.relay.request_body import RequestBody

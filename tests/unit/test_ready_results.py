@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.diagnosis import Owner
-from gateway.core.eligibility import Reason
-from gateway.core.money import Basis, Cost, unknown
-from gateway.core.readiness import Step, StepState, Verdict, Walk, passed, subject_of
+from gateway.core.money.amount import Basis, Cost, unknown
+from gateway.core.outcome import Owner
+from gateway.core.readiness.path import Step, StepState, Verdict, Walk, passed, subject_of
+from gateway.core.routing.eligibility import Reason
 from gateway.core.snapshot import Snapshot
 from gateway.engine.ready_results import ReadinessUnavailable, ReadyResults, readiness_report, walk_report
 from tests.unit.core.samples import MODEL, NOW, ROUTE, snapshot

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway.core.ledger import Kind
-from gateway.core.spend import SpendQuery
+from gateway.core.finance.spend import SpendQuery
+from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
 from gateway.stores import PostgresBooks, PostgresLedger, PostgresRollups
 from tests.contract.ledger_samples import Clock, entry

@@ -14,8 +14,8 @@ from rich.console import Console, RenderableType
 from gateway.cli.spend_paper import Show, spend_csv, spend_json, spend_table
 from gateway.cli.spend_query import dimensions_of, earlier_of, only_of
 from gateway.cli.spend_report import Ask, InCurrency, SpendReport, spend_report
-from gateway.core.exchange import ExchangeRates
-from gateway.core.spend import Dimension, SpendQuery, SpendRow, Sums, Tag
+from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow, Sums, Tag
+from gateway.core.money.exchange import ExchangeRates
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 QUERY = SpendQuery((Dimension.CONTRACT, Dimension.TEAM), since=NOON)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config import load
-from gateway.core.capability import Capabilities, shortfalls
-from gateway.core.images import ImageRequest, Operation
+from gateway.core.contract.capability import Capabilities, shortfalls
+from gateway.core.request.images import ImageRequest, Operation
 from gateway.core.snapshot import Snapshot
 from gateway.simulator.catalogue import MODELS
 from tests.unit.config.samples import BASE, ROOT, TODAY, base, loaded, place, problems

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.openrouter import LACKED
+from gateway.core.contract.openrouter import LACKED
 from tests.unit.config.samples import base, loaded, problems
 
 SPOKEN = ("dialect: openai,", "dialect: openrouter,")

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from gateway.core.contract import (
+from gateway.core.contract.contract import (
     Billing,
     Contract,
     DataTerms,
@@ -15,8 +15,8 @@ from gateway.core.contract import (
     Verification,
     VerificationState,
 )
-from gateway.core.images import ImageRequest, Operation
-from gateway.core.pricing import ImageRate, OutputTokens, Price, PriceList, TokenRates
+from gateway.core.money.pricing import ImageRate, OutputTokens, Price, PriceList, TokenRates
+from gateway.core.request.images import ImageRequest, Operation
 from gateway.core.secret import Secret
 from gateway.core.snapshot import App, Model, ProviderSettings, Route, RouteState, Snapshot, Timeouts
 

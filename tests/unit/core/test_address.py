@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from gateway.core.address import loopback, public
+from gateway.core.contract.address import loopback, public
 
 # The first and last address of each special-purpose block, and one just outside of it.
 IPV4_BLOCKS = [

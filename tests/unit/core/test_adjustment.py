@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.adjustment import Adjustment, Unbookable, booked_cost, entry_of
-from gateway.core.ledger import Entry, Kind
-from gateway.core.money import Basis
+from gateway.core.ledger.adjustment import Adjustment, Unbookable, booked_cost, entry_of
+from gateway.core.ledger.entry import Entry, Kind
+from gateway.core.money.amount import Basis
 from tests.contract.ledger_samples import NOON, entry
 
 

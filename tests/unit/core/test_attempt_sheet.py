@@ -4,10 +4,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from gateway.core.attempt_sheet import ATTEMPT_COLUMNS
-from gateway.core.balance import balance_of
-from gateway.core.ledger import Entry, Kind
-from gateway.core.sheet import Cell, Form, row_of
+from gateway.core.finance.attempt_table import ATTEMPT_COLUMNS
+from gateway.core.finance.table import Cell, Form, row_of
+from gateway.core.ledger.balance import balance_of
+from gateway.core.ledger.entry import Entry, Kind
 from tests.contract.ledger_samples import NOON, entry
 
 KINDS = {Form.AMOUNT: Decimal, Form.COUNT: int, Form.MOMENT: datetime, Form.TEXT: str, Form.JSON: str}

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.attempts import DEADLINE_S, Attempt, Moment, Stop, Try, Wait, next_step
-from gateway.core.choice import Candidate
-from gateway.core.contract import OnAmbiguous
-from gateway.core.diagnosis import Diagnosis, Outcome, Owner
-from gateway.core.routing import Plan
+from gateway.core.contract.contract import OnAmbiguous
+from gateway.core.outcome import Diagnosis, Outcome, Owner
+from gateway.core.routing.attempts import DEADLINE_S, Attempt, Moment, Stop, Try, Wait, next_step
+from gateway.core.routing.choice import Candidate
+from gateway.core.routing.plan import Plan
 from gateway.core.snapshot import FallbackPolicy, RetryPolicy
 from tests.unit.core.samples import APP, CONTRACT, MODEL, REQUEST, ROUTE, TODAY
 

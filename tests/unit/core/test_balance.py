@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.balance import State, adjusting, balance_of
-from gateway.core.ledger import Kind
-from gateway.core.money import unknown
+from gateway.core.ledger.balance import State, adjusting, balance_of
+from gateway.core.ledger.entry import Kind
+from gateway.core.money.amount import unknown
 from tests.contract.ledger_samples import entry
 
 RESERVE = entry(Kind.RESERVE, amount="0.60")

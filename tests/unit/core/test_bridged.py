@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.bridged import ANSWER_BYTES_MAX, VENDORS, answer_bytes_of, limits, passed, vendor_of
-from gateway.core.capability import narrowed, shortfalls
-from gateway.core.images import ImageRequest, Operation
+from gateway.core.contract.bridged import ANSWER_BYTES_MAX, VENDORS, answer_bytes_of, limits, passed, vendor_of
+from gateway.core.contract.capability import narrowed, shortfalls
+from gateway.core.request.images import ImageRequest, Operation
 
 GENERATION, EDIT = Operation.GENERATION, Operation.EDIT
 FLUX, STABILITY, GEMINI = "black_forest_labs/flux-kontext-pro", "stability/stable-image-core", "gemini/gemini-2.5-flash-image"

@@ -18,7 +18,7 @@ from gateway.core.budget import (
     uncounted,
     without_price,
 )
-from gateway.core.contract import OnUnavailable
+from gateway.core.contract.contract import OnUnavailable
 
 NOW = datetime(2026, 12, 31, 23, 59, tzinfo=UTC)
 BUDGET = Budget(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.capability import Capabilities, Shortfall, SizeRule, bounds, narrowed, shortfalls, size_possible
-from gateway.core.images import ImageRequest, Operation
+from gateway.core.contract.capability import Capabilities, Shortfall, SizeRule, bounds, narrowed, shortfalls, size_possible
+from gateway.core.request.images import ImageRequest, Operation
 
 RULE = SizeRule(edge_multiple=16, edge_max=3840, ratio_max=3, pixels_min=655_360, pixels_max=8_294_400)
 PLAIN = ImageRequest(Operation.GENERATION, "gpt-image-2", 9, 1, "auto", "auto")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.chain import FAULTS_MAX, Fault, Link, Root, Verification, link, seed
+from gateway.core.ledger.chain import FAULTS_MAX, Fault, Link, Root, Verification, link, seed
 
 DAY = date(2026, 11, 23)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.choice import Candidate, draw_of, in_order
-from gateway.core.pricing import ImageRate, Price
+from gateway.core.money.pricing import ImageRate, Price
+from gateway.core.routing.choice import Candidate, draw_of, in_order
 from gateway.core.snapshot import Model, Route
 from tests.unit.core.samples import MODEL, PRICES, REQUEST, ROUTE, TODAY
 

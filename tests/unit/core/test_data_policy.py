@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.data_policy import DataPolicy, Demand, Handling, Subject, SubjectTerms, breach
+from gateway.core.contract.data_policy import DataPolicy, Demand, Handling, Subject, SubjectTerms, breach
 
 SUBJECTS = list(Subject)
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from gateway.core.diagnosis import Facts, Outcome, Owner, Stage, client_left, limit_used_up, limits_unknown
-from gateway.core.provider_error import read_error
-from gateway.core.rules import diagnose
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.local import client_left, limit_used_up, limits_unknown
+from gateway.core.diagnosis.provider_error import read_error
+from gateway.core.diagnosis.rules import diagnose
+from gateway.core.outcome import Outcome, Owner, Stage
 
 A, R, N = Outcome.AMBIGUOUS, Outcome.REJECTED, Outcome.NOT_SENT
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.echo import ECHO_CHARS_MIN, without_echo
+from gateway.core.redaction.prompts import ECHO_CHARS_MIN, without_echo
 
 PROMPT = "A paper boat that carries the name Philomena"
 

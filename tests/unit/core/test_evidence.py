@@ -6,9 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.core.contract import VerificationState
-from gateway.core.diagnosis import Facts, Outcome, Owner, Stage
-from gateway.core.evidence import (
+from gateway.core.contract.contract import VerificationState
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.provider_error import ProviderError
+from gateway.core.diagnosis.rules import diagnose
+from gateway.core.evidence.bundle import (
     Amount,
     Asked,
     AttemptEvidence,
@@ -27,11 +29,10 @@ from gateway.core.evidence import (
     for_audience,
     terms_of,
 )
-from gateway.core.evidence_document import document_of
-from gateway.core.evidence_markdown import markdown_of
-from gateway.core.money import unknown
-from gateway.core.provider_error import ProviderError
-from gateway.core.rules import diagnose
+from gateway.core.evidence.document import document_of
+from gateway.core.evidence.markdown import markdown_of
+from gateway.core.money.amount import unknown
+from gateway.core.outcome import Outcome, Owner, Stage
 from tests.unit.core.samples import CONTRACT, NOW, ROUTE
 
 LIMITED = diagnose(Facts(Stage.STATUS, 429, ProviderError(words=("rate_limit_exceeded",), code="rate_limit_exceeded")))

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.exchange import Conversion, ExchangeRates, convert
+from gateway.core.money.exchange import Conversion, ExchangeRates, convert
 
 FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
 ECB = ExchangeRates("ecb", "EUR", "USD", "a bank", 3, {FRIDAY: Decimal("1.25"), MONDAY: Decimal("1.3")})

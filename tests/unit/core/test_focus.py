@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.balance import balance_of
-from gateway.core.focus import FOCUS_COLUMNS
-from gateway.core.focus_charge import BillingFacts, Charge, Step, charges_of
-from gateway.core.ledger import Entry, Kind
-from gateway.core.pricing import ImageRate, Price, PriceList, TokenRates
-from gateway.core.sheet import Cell, Form, row_of
+from gateway.core.finance.focus import FOCUS_COLUMNS
+from gateway.core.finance.focus_charge import BillingFacts, Charge, Step, charges_of
+from gateway.core.finance.table import Cell, Form, row_of
+from gateway.core.ledger.balance import balance_of
+from gateway.core.ledger.entry import Entry, Kind
+from gateway.core.money.pricing import ImageRate, Price, PriceList, TokenRates
 from tests.contract.ledger_samples import NOON, entry
 
 TOKENS, IMAGE = TokenRates(image_out=Decimal(30)), ImageRate("*", "*", Decimal("0.05"))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.core.diagnosis import Refusal
-from gateway.core.free_tags import parse_tags
+from gateway.core.outcome import Refusal
+from gateway.core.request.free_tags import parse_tags
 
 
 @pytest.mark.parametrize(

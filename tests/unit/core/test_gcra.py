@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.gcra import Bucket, Decision, Draw, decide
+from gateway.core.routing.gcra import Bucket, Decision, Draw, decide
 
 MINUTE_US = 60_000_000
 T0_US = 1_764_000_000_000_000

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.core.diagnosis import Diagnosis, Outcome, Owner
-from gateway.core.eligibility import Hold, Reason
-from gateway.core.health import (
+from gateway.core.outcome import Diagnosis, Outcome, Owner
+from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.health import (
     EJECTION_S_MAX,
     FAILURES_IN_A_ROW_MAX,
     NO_SAY,

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.diagnosis import Outcome, Refusal
-from gateway.core.idempotency import (
+from gateway.core.idempotency.claims import (
     CLAIMS_A_NAME_MAX,
     FOLLOWERS_MAX,
     Asked,
@@ -20,7 +19,8 @@ from gateway.core.idempotency import (
     decide,
     standing_of,
 )
-from gateway.core.idempotency_refusal import KEY_CHARS_MAX, valid_key
+from gateway.core.idempotency.refusals import KEY_CHARS_MAX, valid_key
+from gateway.core.outcome import Outcome, Refusal
 
 RUNNING = Claim("first", "body", "here", 1_000)
 FINISHED = replace(RUNNING, standing=Standing.FINISHED, kept=True)

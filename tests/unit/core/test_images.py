@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.diagnosis import Owner, Refusal
-from gateway.core.images import ImageRequest, Operation, parse, pixels_of
+from gateway.core.outcome import Owner, Refusal
+from gateway.core.request.images import ImageRequest, Operation, parse, pixels_of
 
 GENERATION = Operation.GENERATION
 GOOD = {"model": "gpt-image-2", "prompt": "a red fox"}

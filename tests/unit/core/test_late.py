@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.late import Status, document_of, spared_document_of, spent_of, status_of
-from gateway.core.ledger import How, Kind, Saving
-from gateway.core.money import unknown
+from gateway.core.ledger.entry import How, Kind, Saving
+from gateway.core.ledger.request_status import Status, document_of, spared_document_of, spent_of, status_of
+from gateway.core.money.amount import unknown
 from tests.contract.ledger_samples import NOON, entry
 
 RESERVE, SETTLE, VOID, EXPIRE = (entry(kind) for kind in (Kind.RESERVE, Kind.SETTLE, Kind.VOID, Kind.EXPIRE))

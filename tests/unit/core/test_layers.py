@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.core.contract import RecordedLimit
-from gateway.core.layers import Layer, Observed, layers
+from gateway.core.contract.contract import RecordedLimit
+from gateway.core.readiness.contract_layers import Layer, Observed, layers
 from gateway.core.snapshot import Route
 from tests.unit.core.samples import CONTRACT, PRICES, ROUTE, TODAY
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.core.diagnosis import Outcome
-from gateway.core.ledger import Attribution, Entry, Kind, closing_kind
-from gateway.core.money import unknown
+from gateway.core.ledger.entry import Attribution, Entry, Kind, closing_kind
+from gateway.core.money.amount import unknown
+from gateway.core.outcome import Outcome
 from tests.unit.core.samples import NOW
 
 

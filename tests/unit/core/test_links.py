@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.links import LinkRefused, LinkRules, checked, connectable, linked_items, redirected
+from gateway.core.contract.links import LinkRefused, LinkRules, checked, connectable, linked_items, redirected
 
 RULES = LinkRules(hosts=frozenset({"images.example.com", "*.cdn.example.net"}))
 HERE = LinkRules(hosts=RULES.hosts, loopback=True)

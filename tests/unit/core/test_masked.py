@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.ledger import Entry, Kind
-from gateway.core.masked import LATEST_MAX, Covered, Masked, extra_cost, masked
-from gateway.core.money import Cost, unknown
-from gateway.core.pricing import Price, PriceList, TokenRates
+from gateway.core.ledger.entry import Entry, Kind
+from gateway.core.ledger.masked import LATEST_MAX, Covered, Masked, extra_cost, masked
+from gateway.core.money.amount import Cost, unknown
+from gateway.core.money.pricing import Price, PriceList, TokenRates
 from tests.contract.ledger_samples import NOON, entry
 
 UPSTREAM = "gpt-image-2-2026-04-21"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.core.month import month_named, month_of
+from gateway.core.money.month import month_named, month_of
 
 NOW = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.contract import RecordedLimit
-from gateway.core.observed import (
+from gateway.core.contract.contract import RecordedLimit
+from gateway.core.routing.observed_limits import (
     BELIEVED_S,
     LIMIT_MAX,
     WAIT_S_MAX,

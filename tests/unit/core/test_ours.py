@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.ours import DEPTH_MAX, Ours, ours_at
-from gateway.core.redaction import MASK
+from gateway.core.redaction.provider_settings import DEPTH_MAX, Ours, ours_at
+from gateway.core.redaction.secrets import MASK
 from gateway.core.secret import Secret
 from tests.unit.core.samples import PROVIDER
 

@@ -5,11 +5,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.core.diagnosis import Owner
-from gateway.core.images import Operation
-from gateway.core.placement import elsewhere, unknown_model
+from gateway.core.contract.text_model import TextModel
+from gateway.core.outcome import Owner
+from gateway.core.request.images import Operation
+from gateway.core.routing.placement import elsewhere, unknown_model
 from gateway.core.snapshot import Model, Retirement
-from gateway.core.text_model import TextModel
 from tests.unit.core.samples import APP, MODEL, ROUTE, TODAY, snapshot
 
 GONE = Retirement(date(2026, 5, 12), "gpt-image-2", "OpenAI's deprecations page")

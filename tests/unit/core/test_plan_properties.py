@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.capability import Capabilities, SizeRule, shortfalls
-from gateway.core.data_policy import DataPolicy, Demand, Handling, SubjectTerms, breach
-from gateway.core.eligibility import Conditions, Hold, Reason
-from gateway.core.images import ImageRequest, Operation
-from gateway.core.routing import Plan, survey
+from gateway.core.contract.capability import Capabilities, SizeRule, shortfalls
+from gateway.core.contract.data_policy import DataPolicy, Demand, Handling, SubjectTerms, breach
+from gateway.core.request.images import ImageRequest, Operation
+from gateway.core.routing.eligibility import Conditions, Hold, Reason
+from gateway.core.routing.plan import Plan, survey
 from gateway.core.snapshot import App, Route, RouteState
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, snapshot
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.money import Basis, Cost, amount_text, from_nanos, to_nanos, unknown
-from gateway.core.pricing import Delivery, Price, TokenRates, estimate, price, tokens_max
-from gateway.core.tokens import Usage, output_tokens, usage_of
+from gateway.core.money.amount import Basis, Cost, amount_text, from_nanos, to_nanos, unknown
+from gateway.core.money.pricing import Delivery, Price, TokenRates, estimate, price, tokens_max
+from gateway.core.money.tokens import Usage, output_tokens, usage_of
 from tests.unit.core.samples import IMAGE_PRICE, PRICES, REQUEST, TODAY, TOKEN_PRICE
 
 COUNTS = st.integers(0, 10**7)

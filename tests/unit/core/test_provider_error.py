@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.provider_error import DEPTH_MAX, WORDS_MAX, read_error
+from gateway.core.diagnosis.provider_error import DEPTH_MAX, WORDS_MAX, read_error
 
 INNER = {"error": {"message": "Billing hard limit has been reached", "type": "billing", "code": "billing_hard_limit_reached"}}
 

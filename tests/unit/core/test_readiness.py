@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.diagnosis import Facts, Owner, Stage
-from gateway.core.eligibility import Conditions, Reason
-from gateway.core.money import Basis, Cost
-from gateway.core.readiness import (
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.rules import diagnose
+from gateway.core.money.amount import Basis, Cost
+from gateway.core.outcome import Owner, Stage
+from gateway.core.readiness.path import (
     PATH,
     Known,
     Proof,
@@ -28,8 +29,8 @@ from gateway.core.readiness import (
     verdict,
     warned,
 )
-from gateway.core.routing import survey
-from gateway.core.rules import diagnose
+from gateway.core.routing.eligibility import Conditions, Reason
+from gateway.core.routing.plan import survey
 from gateway.core.snapshot import Route
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, snapshot
 

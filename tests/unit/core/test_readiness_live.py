@@ -5,16 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.capability import Capabilities, SizeRule
-from gateway.core.diagnosis import Owner
-from gateway.core.images import ImageRequest, Operation
-from gateway.core.money import Basis, Cost, unknown
-from gateway.core.picture import Picture
-from gateway.core.pricing import Delivery, ImageRate, Price, estimate
-from gateway.core.readiness import StepState
-from gateway.core.readiness_live import budget_of, following, judged, minimal, unaffordable
+from gateway.core.contract.capability import Capabilities, SizeRule
+from gateway.core.discrepancy import Aspect, Discrepancy
+from gateway.core.money.amount import Basis, Cost, unknown
+from gateway.core.money.pricing import Delivery, ImageRate, Price, estimate
+from gateway.core.outcome import Owner
+from gateway.core.readiness.live import budget_of, following, judged, minimal, unaffordable
+from gateway.core.readiness.path import StepState
+from gateway.core.request.images import ImageRequest, Operation
+from gateway.core.request.picture import Picture
 from gateway.core.snapshot import Route
-from gateway.core.verification import Aspect, Discrepancy
 from tests.unit.core.samples import IMAGE_PRICE, PRICES, ROUTE, TODAY, TOKEN_PRICE
 
 RULE = SizeRule(16, 3840, 3, 655_360, 8_294_400)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.capability import Capabilities, SizeRule
-from gateway.core.contract import (
+from gateway.core.contract.capability import Capabilities, SizeRule
+from gateway.core.contract.contract import (
     Contract,
     DataTerms,
     FailureTerms,
@@ -19,9 +19,9 @@ from gateway.core.contract import (
     Verification,
     VerificationState,
 )
-from gateway.core.diagnosis import Owner
-from gateway.core.readiness import PATH, Step, StepState
-from gateway.core.readiness_record import current, listed, recorded, unlisted
+from gateway.core.outcome import Owner
+from gateway.core.readiness.path import PATH, Step, StepState
+from gateway.core.readiness.recorded import current, listed, recorded, unlisted
 from gateway.core.snapshot import Retirement, Snapshot
 from tests.unit.core.samples import CONTRACT, MODEL, ROUTE, TODAY, snapshot
 

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from gateway.core.money import Basis, Cost, unknown
-from gateway.core.picture import Picture
-from gateway.core.pricing import Delivery
-from gateway.core.receipt import receipt_claims
+from gateway.core.ledger.receipt import receipt_claims
+from gateway.core.money.amount import Basis, Cost, unknown
+from gateway.core.money.pricing import Delivery
+from gateway.core.request.picture import Picture
 from gateway.core.tag import Tag
 from tests.unit.core.samples import NOW, ROUTE
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from gateway.core.balance import balance_of
-from gateway.core.ledger import Kind
-from gateway.core.provider_charge import ProviderCharge, amount_of, model_named
-from gateway.core.provider_page import charges_of_page, pages_of
-from gateway.core.provider_table import AZURE, FOCUS, Columns, columns_of, reader_of
-from gateway.core.reconciliation import Reconciliation, Result, Terms, Tolerance
-from gateway.core.reconciling import Reconciling
+from gateway.core.finance.reconciliation.charge import ProviderCharge, amount_of, model_named
+from gateway.core.finance.reconciliation.charge_table import AZURE, FOCUS, Columns, columns_of, reader_of
+from gateway.core.finance.reconciliation.finding import Reconciliation, Result, Terms, Tolerance
+from gateway.core.finance.reconciliation.month import Reconciling
+from gateway.core.finance.reconciliation.openai_pages import charges_of_page, pages_of
+from gateway.core.ledger.balance import balance_of
+from gateway.core.ledger.entry import Kind
 from tests.contract.ledger_samples import entry
 
 DAY = date(2026, 10, 5)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.redaction import MASK, redact, redact_foreign
+from gateway.core.redaction.secrets import MASK, redact, redact_foreign
 
 
 @pytest.mark.parametrize(

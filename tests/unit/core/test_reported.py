@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.money import Basis, Cost, to_nanos
-from gateway.core.pricing import Delivery, price
-from gateway.core.reported import AMOUNT_MAX, charged, reported_amount
+from gateway.core.money.amount import Basis, Cost, to_nanos
+from gateway.core.money.pricing import Delivery, price
+from gateway.core.money.reported_cost import AMOUNT_MAX, charged, reported_amount
 from tests.unit.core.samples import PRICES, TODAY
 
 DELIVERY = Delivery(1, "1024x1024", "low", None, reported=Decimal("0.04"))

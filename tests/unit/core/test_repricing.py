@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.adjustment import Adjustment, booked_cost, entry_of
-from gateway.core.exchange import ExchangeRates
-from gateway.core.ledger import Entry, Kind
-from gateway.core.money import Basis
-from gateway.core.pricing import Price, PriceList, TokenRates
-from gateway.core.repricing import Left, Repriced, Unpriced, reference_of, reprice, revision_of
-from gateway.core.repricing_tally import Change, Converted, Remainder, RepricingTally
+from gateway.core.finance.repricing import Left, Repriced, Unpriced, reference_of, reprice, revision_of
+from gateway.core.finance.repricing_tally import Change, Converted, Remainder, RepricingTally
+from gateway.core.ledger.adjustment import Adjustment, booked_cost, entry_of
+from gateway.core.ledger.entry import Entry, Kind
+from gateway.core.money.amount import Basis
+from gateway.core.money.exchange import ExchangeRates
+from gateway.core.money.pricing import Price, PriceList, TokenRates
 from tests.contract.ledger_samples import NOON, entry
 from tests.unit.core.samples import IMAGE_PRICE, PRICES
 

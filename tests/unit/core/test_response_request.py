@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.diagnosis import Refusal
-from gateway.core.images import Operation, TextWish
-from gateway.core.response_request import TEXT_BYTES_MAX, parse_response
+from gateway.core.outcome import Refusal
+from gateway.core.request.images import Operation, TextWish
+from gateway.core.request.responses import TEXT_BYTES_MAX, parse_response
 
 TOOL: dict[str, Any] = {"type": "image_generation"}
 BODY: dict[str, Any] = {"model": "gpt-5.5", "input": "An owl", "tools": [TOOL]}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.rolled import DAY_US, parts_of
+from gateway.core.ledger.rollup import DAY_US, parts_of
 
 MOMENTS = st.integers(-3 * DAY_US, 9 * DAY_US)
 

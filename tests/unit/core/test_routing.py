@@ -5,14 +5,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.core.capability import Capabilities
-from gateway.core.data_policy import DataPolicy, Demand
-from gateway.core.diagnosis import Owner, Refusal
-from gateway.core.eligibility import Conditions, Drop, Hold, Reason
-from gateway.core.images import ImageRequest, Operation, TextWish
-from gateway.core.routing import models_for, plan, survey
+from gateway.core.contract.capability import Capabilities
+from gateway.core.contract.data_policy import DataPolicy, Demand
+from gateway.core.contract.text_model import TextModel
+from gateway.core.outcome import Owner, Refusal
+from gateway.core.request.images import ImageRequest, Operation, TextWish
+from gateway.core.routing.eligibility import Conditions, Drop, Hold, Reason
+from gateway.core.routing.plan import models_for, plan, survey
 from gateway.core.snapshot import App, Model, Route, RouteState, Snapshot
-from gateway.core.text_model import TextModel
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, TODAY, snapshot
 
 CONDITIONS = Conditions(NOW)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.contract import VerificationState
-from gateway.core.diagnosis import Billed, Confidence, Diagnosis, Facts, Outcome, Owner, Stage
-from gateway.core.provider_error import read_error
-from gateway.core.rules import RULES, diagnose
+from gateway.core.contract.contract import VerificationState
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.provider_error import read_error
+from gateway.core.diagnosis.rules import RULES, diagnose
+from gateway.core.outcome import Billed, Confidence, Diagnosis, Outcome, Owner, Stage
 from tests.unit.core.test_provider_error import json_values
 
 CORPUS = [json.loads(line) for line in (Path(__file__).parents[2] / "data" / "provider_errors.jsonl").read_text().splitlines()]

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.capability import Capabilities
-from gateway.core.decision import Decision, decision_of, request_of
-from gateway.core.diagnosis import Refusal
-from gateway.core.eligibility import Conditions
-from gateway.core.images import ImageRequest
-from gateway.core.routing import plan
-from gateway.core.shadow import APP_GONE, Place, shadow
+from gateway.core.contract.capability import Capabilities
+from gateway.core.outcome import Refusal
+from gateway.core.request.images import ImageRequest
+from gateway.core.routing.decision import Decision, decision_of, request_of
+from gateway.core.routing.eligibility import Conditions
+from gateway.core.routing.plan import plan
+from gateway.core.routing.shadow import APP_GONE, Place, shadow
 from gateway.core.snapshot import Model, Snapshot
 from tests.unit.core.samples import APP, CONTRACT, IMAGE_PRICE, MODEL, NOW, PRICES, REQUEST, ROUTE, snapshot
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.spelling import PASSES_MAX, spellings
+from gateway.core.redaction.spelling import PASSES_MAX, spellings
 
 
 @pytest.mark.parametrize(

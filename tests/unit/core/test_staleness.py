@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.core.contract import RecordedLimit, Verification, VerificationState
+from gateway.core.contract.contract import RecordedLimit, Verification, VerificationState
+from gateway.core.readiness.staleness import Deadline, Kind, deadlines, too_old
 from gateway.core.snapshot import Retirement, Route, RouteState, Snapshot
-from gateway.core.staleness import Deadline, Kind, deadlines, too_old
 from tests.unit.core.samples import CONTRACT, MODEL, PRICES, ROUTE, TODAY, snapshot
 
 END = TODAY + timedelta(days=40)

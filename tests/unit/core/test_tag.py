@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.diagnosis import Facts, Owner, Stage
-from gateway.core.money import Basis, Cost, unknown
-from gateway.core.pricing import Delivery
-from gateway.core.rules import diagnose
+from gateway.core.diagnosis.facts import Facts
+from gateway.core.diagnosis.rules import diagnose
+from gateway.core.money.amount import Basis, Cost, unknown
+from gateway.core.money.pricing import Delivery
+from gateway.core.outcome import Owner, Stage
 from gateway.core.secret import Secret
 from gateway.core.snapshot import Retirement
 from gateway.core.tag import Fallback, Tag

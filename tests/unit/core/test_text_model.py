@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.capability import Shortfall
-from gateway.core.choice import Candidate
-from gateway.core.images import ImageRequest, Operation, TextWish
-from gateway.core.money import Basis, Cost, together, unknown
-from gateway.core.pricing import Price, TokenRates
+from gateway.core.contract.capability import Shortfall
+from gateway.core.contract.text_model import TOOL_TOKENS_MAX, TextModel, text_shortfalls
+from gateway.core.money.amount import Basis, Cost, together, unknown
+from gateway.core.money.pricing import Price, TokenRates
+from gateway.core.money.tokens import Usage, text_usage_of, tool_usage_of
+from gateway.core.request.images import ImageRequest, Operation, TextWish
+from gateway.core.routing.choice import Candidate
 from gateway.core.snapshot import Route
-from gateway.core.text_model import TOOL_TOKENS_MAX, TextModel, text_shortfalls
-from gateway.core.tokens import Usage, text_usage_of, tool_usage_of
 from tests.unit.core.samples import PRICES, REQUEST, ROUTE, TODAY
 
 TEXT = TextModel("gpt-5.5", output_tokens_max=1_000, image_tokens_max=500)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.diagnosis import Owner
-from gateway.core.eligibility import Drop, Reason
-from gateway.core.unserved import RETRY_AFTER_S_MAX, unserved
+from gateway.core.outcome import Owner
+from gateway.core.routing.eligibility import Drop, Reason
+from gateway.core.routing.no_route import RETRY_AFTER_S_MAX, unserved
 from tests.unit.core.samples import MODEL, NOW, ROUTE
 
 SECOND = replace(ROUTE, id="second")

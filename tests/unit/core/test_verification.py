@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.member import AUTO
-from gateway.core.picture import Picture
-from gateway.core.pricing import Delivery
-from gateway.core.tokens import Usage
-from gateway.core.verification import discrepancies
+from gateway.core.discrepancy import discrepancies
+from gateway.core.money.pricing import Delivery
+from gateway.core.money.tokens import Usage
+from gateway.core.request.body_field import AUTO
+from gateway.core.request.picture import Picture
 from tests.unit.core.samples import REQUEST, TOKEN_PRICE
 
 RULE = TOKEN_PRICE.output_tokens

@@ -1,6 +1,6 @@
 """Where the model's name goes, by the options of a provider."""
 
-from gateway.core.wire import OPENAI, ModelIn, Wire
+from gateway.core.contract.wire import OPENAI, ModelIn, Wire
 
 
 def test_a_deployment_is_named_in_the_path_and_nowhere_else() -> None:

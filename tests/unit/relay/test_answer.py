@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.picture import Picture
-from gateway.core.pricing import Delivery
-from gateway.core.tokens import Usage
+from gateway.core.money.pricing import Delivery
+from gateway.core.money.tokens import Usage
+from gateway.core.request.picture import Picture
 from gateway.relay.answer import WHOLE_BYTES_MAX, ImageAnswer, ImageEvents
 from gateway.relay.scanner import MalformedAnswer
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openai._streaming import SSEDecoder
 from PIL import Image
 
-from gateway.core.picture import Picture
+from gateway.core.request.picture import Picture
 from gateway.relay.event_stream import HEARTBEAT, ImageStream, error_event
 from gateway.relay.scanner import STRING_BYTES_KEPT, MalformedAnswer
 

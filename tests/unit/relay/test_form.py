@@ -21,7 +21,7 @@ from openai import AsyncOpenAI
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartParser
 
-from gateway.core.diagnosis import Owner, Refusal
+from gateway.core.outcome import Owner, Refusal
 from gateway.relay.form import Form, FormLimits, FormReader
 from gateway.relay.form_part import PartHead
 from gateway.relay.spool import Spool, SpooledContent

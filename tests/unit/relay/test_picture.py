@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gateway.core.picture import Picture
+from gateway.core.request.picture import Picture
 from gateway.relay.picture import SEARCHED_BYTES_MAX, PictureProbe, picture_of
 
 WIDTH, HEIGHT = 37, 21

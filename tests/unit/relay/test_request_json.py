@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.diagnosis import Refusal
+from gateway.core.outcome import Refusal
 from gateway.relay.request_body import RequestBody
 from gateway.relay.request_json import (
     DEPTH_MAX,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.images import TextWish
-from gateway.core.picture import Picture
-from gateway.core.tokens import Usage
+from gateway.core.money.tokens import Usage
+from gateway.core.request.images import TextWish
+from gateway.core.request.picture import Picture
 from gateway.relay.response_answer import END_BYTES_MAX, ResponseAnswer, ResponseEvents
 from gateway.relay.scanner import MalformedAnswer
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.wire import Scalar
+from gateway.core.contract.wire import Scalar
 from gateway.relay.request_json import MalformedBody
 from gateway.relay.response_body import TOOLS_BYTES_MAX, ResponseBody, ResponseReader
 from gateway.relay.spool import Spool

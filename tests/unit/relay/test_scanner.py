@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gateway.core.picture import Picture
+from gateway.core.request.picture import Picture
 from gateway.relay.scanner import AT_TOP, ENVELOPE_BYTES_MAX, IN_DATA, STRING_BYTES_KEPT, EnvelopeScanner, MalformedAnswer
 
 TEXT = (

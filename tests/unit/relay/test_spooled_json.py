@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.wire import Scalar
+from gateway.core.contract.wire import Scalar
 from gateway.relay.request_json import MalformedBody
 from gateway.relay.spool import Spool
 from gateway.relay.spooled_json import SPACE_BYTES_MAX, SpooledJson, SpooledJsonReader

@@ -1,0 +1,1 @@
+"""What does finance ask: spend, tables, FOCUS, other price lists."""

@@ -1,0 +1,1 @@
+"""What was booked: entries, their chain, and what they say of one attempt or request."""

@@ -1,0 +1,1 @@
+"""What does it cost: exact amounts, token counts, price lists, currencies."""
