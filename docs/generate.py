@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from gateway.config.schema import Configuration
+from gateway.config.schema.document import Configuration
 
 FOLDER = Path(__file__).parent
 _INTRODUCTION = """# Configuration

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gateway.app.clock import now
 from gateway.config import ConfigInvalid, Loaded, Tokens, load
-from gateway.config.complaint import validate
-from gateway.config.schema import Admin, Configuration
-from gateway.config.tree import read_tree
+from gateway.config.checks.shape import validate
+from gateway.config.schema.document import Admin, Configuration
+from gateway.config.source.document import read_tree
 
 DEFAULT_CONFIG = Path("config/gateway.yaml")
 

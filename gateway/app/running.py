@@ -18,11 +18,11 @@ from gateway.app.reading import published_keys
 from gateway.app.rolling import rolling
 from gateway.app.supervision import Supervision, supervise
 from gateway.config import Loaded, Tokens
-from gateway.config.current import Current
-from gateway.config.history import History
-from gateway.config.reload import ITSELF, Reloader
+from gateway.config.change.current import Current
+from gateway.config.change.history import History
+from gateway.config.change.reload import ITSELF, Reloader
+from gateway.config.change.watch import Watch
 from gateway.config.settings import Settings
-from gateway.config.watch import Watch
 from gateway.core.routing.decision import decision_of
 from gateway.core.snapshot import Snapshot
 from gateway.engine.accounting import Accounting

@@ -7,7 +7,7 @@ import structlog
 from gateway.app.adapters import ready_results
 from gateway.app.clock import now
 from gateway.config import Loaded
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.core.readiness.staleness import Deadline
 from gateway.engine.conditions import RouteConditions, both_held
 from gateway.engine.contract_limits import ContractLimiter

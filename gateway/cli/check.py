@@ -13,7 +13,8 @@ from rich.table import Table
 
 from gateway.app.configuration import load_config
 from gateway.cli.paper import show
-from gateway.config import ConfigInvalid, Loaded, Problem, json_schema
+from gateway.config import ConfigInvalid, Loaded, Problem
+from gateway.config.schema import json_schema
 from gateway.core.snapshot import Model, Route, Snapshot
 
 

@@ -28,8 +28,8 @@ from gateway.config import (
     differences,
     rehearse,
 )
-from gateway.config.history import history_folder
-from gateway.config.tree import read_tree
+from gateway.config.change.history import history_folder
+from gateway.config.source.document import read_tree
 from gateway.stores.audit_log import AuditLog
 
 AUDIT_FILE = "audit.jsonl"

@@ -12,7 +12,7 @@ import typer
 
 from gateway.cli.words import say
 from gateway.config import ConfigInvalid
-from gateway.config.history import HistoryUnusable
+from gateway.config.change.history import HistoryUnusable
 from gateway.engine.overrides import OverridesUnavailable
 from gateway.engine.ready_results import ReadinessUnavailable
 from gateway.listener import PortUnavailable

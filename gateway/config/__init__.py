@@ -1,14 +1,14 @@
 """The configuration: what is written in YAML, checked and turned into the snapshot that runs."""
 
-from gateway.config.difference import Change, differences
-from gateway.config.history import History, HistoryUnusable, Revision
-from gateway.config.json_schema import json_schema
+from gateway.config.change.difference import Change, differences
+from gateway.config.change.history import History, HistoryUnusable, Revision
+from gateway.config.change.rehearsal import RollbackRefused, rehearse
+from gateway.config.change.rollback import Rollback
 from gateway.config.load import Loaded, load
 from gateway.config.problem import ConfigInvalid, Problem
-from gateway.config.rehearsal import RollbackRefused, rehearse
-from gateway.config.rollback import Rollback
+from gateway.config.schema.json_schema import json_schema
+from gateway.config.secrets.token_command import Tokens
 from gateway.config.settings import Settings
-from gateway.config.token_command import Tokens
 
 __all__ = [
     "Change",

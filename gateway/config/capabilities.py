@@ -1,10 +1,10 @@
 """Capabilities from what is written."""
 
-from gateway.config import schema_catalogue
+from gateway.config.schema import catalogue
 from gateway.core.contract.capability import Capabilities, SizeRule
 
 
-def capabilities_of(written: schema_catalogue.Capabilities) -> Capabilities:
+def capabilities_of(written: catalogue.Capabilities) -> Capabilities:
     """As the core compares them."""
     rule = written.size_rule
     sets = {

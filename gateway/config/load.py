@@ -5,26 +5,26 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from gateway.config.budget_check import check_budgets
-from gateway.config.capability_check import check_capabilities
-from gateway.config.caution import cautions
-from gateway.config.complaint import validate
-from gateway.config.credential import key_files, read_credentials
-from gateway.config.dialect_check import check_dialects
-from gateway.config.lapse import lapsed
-from gateway.config.node import Node
-from gateway.config.openrouter_check import check_openrouter
-from gateway.config.own_secrets import read_own_secrets
-from gateway.config.policy_check import check_policies
+from gateway.config.checks.budgets import check_budgets
+from gateway.config.checks.capabilities import check_capabilities
+from gateway.config.checks.dialects import check_dialects
+from gateway.config.checks.expired_contracts import lapsed
+from gateway.config.checks.openrouter import check_openrouter
+from gateway.config.checks.policies import check_policies
+from gateway.config.checks.price_series import check_series
+from gateway.config.checks.references import check_references
+from gateway.config.checks.reported_cost import check_reported
+from gateway.config.checks.shape import validate
+from gateway.config.checks.warnings import cautions
 from gateway.config.problem import ConfigInvalid, Problem
-from gateway.config.published import check_published
-from gateway.config.references import check_references
-from gateway.config.reported_check import check_reported
-from gateway.config.series import check_series
+from gateway.config.secrets.own_secrets import read_own_secrets
+from gateway.config.secrets.provider_keys import key_files, read_credentials
+from gateway.config.secrets.published_keys import check_published
+from gateway.config.secrets.token_command import Tokens
 from gateway.config.settings import Settings, settings_of
 from gateway.config.snapshot import build_snapshot
-from gateway.config.token_command import Tokens
-from gateway.config.tree import read_tree
+from gateway.config.source.document import read_tree
+from gateway.config.source.node import Node
 from gateway.core.snapshot import Snapshot
 
 

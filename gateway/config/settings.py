@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gateway.config import schema
-from gateway.config.own_secrets import NO_SECRETS, OwnSecrets
+from gateway.config.schema import document
+from gateway.config.secrets.own_secrets import NO_SECRETS, OwnSecrets
 from gateway.core.secret import Secret
 from gateway.relay.result_folder import ResultSettings
 
@@ -135,7 +135,7 @@ class Settings:
     logging: LoggingSettings
 
 
-def settings_of(written: schema.Configuration, own: OwnSecrets = NO_SECRETS) -> Settings:
+def settings_of(written: document.Configuration, own: OwnSecrets = NO_SECRETS) -> Settings:
     """The settings as they are written, defaults included."""
     beside = Path(written.ledger.path).parent
     folder = beside / "history" if written.history.folder is None else Path(written.history.folder)

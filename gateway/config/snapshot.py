@@ -5,19 +5,10 @@ import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gateway.config import (
-    schema,
-    schema_app,
-    schema_budget,
-    schema_contract,
-    schema_exchange,
-    schema_model,
-    schema_price,
-    schema_route,
-)
 from gateway.config.capabilities import capabilities_of
 from gateway.config.handling import handling_of, policy_of
-from gateway.config.schema_wire import reported_currency
+from gateway.config.schema import app, budget, contract, document, exchange, model, price, route
+from gateway.config.schema.wire import reported_currency
 from gateway.core.budget import Budget
 from gateway.core.contract.bridged import DIALECT, limits
 from gateway.core.contract.capability import Capabilities, narrowed
@@ -55,7 +46,7 @@ from gateway.core.snapshot import (
 REVISION_CHARS = 12
 
 
-def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secret]) -> Snapshot:
+def build_snapshot(written: document.Configuration, credentials: Mapping[str, Secret]) -> Snapshot:
     """Every name in ``written`` is defined and every provider has a credential; both have been checked."""
     price_lists = _price_lists(written.price_lists)
     contracts = {key: _contract(key, it) for key, it in written.contracts.items()}
@@ -102,7 +93,7 @@ def build_snapshot(written: schema.Configuration, credentials: Mapping[str, Secr
     )
 
 
-def revision_of(written: schema.Configuration) -> str:
+def revision_of(written: document.Configuration) -> str:
     """A name for the configuration's content: the same for the same values, in whichever files and order of keys they stand.
 
     Holds keys as hashes, and where credentials are found instead of what they are.
@@ -112,7 +103,7 @@ def revision_of(written: schema.Configuration) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_CHARS]
 
 
-def _contract(id: str, written: schema_contract.Contract) -> Contract:
+def _contract(id: str, written: contract.Contract) -> Contract:
     return Contract(
         id=id,
         revision=written.revision,
@@ -135,7 +126,7 @@ def _contract(id: str, written: schema_contract.Contract) -> Contract:
     )
 
 
-def _price_lists(written: Mapping[str, schema_price.PriceList]) -> dict[str, PriceList]:
+def _price_lists(written: Mapping[str, price.PriceList]) -> dict[str, PriceList]:
     """A list begins after the one it supersedes, which has been checked: by their days, that one is there already."""
     made: dict[str, PriceList] = {}
     for key in sorted(written, key=lambda it: written[it].effective_from):
@@ -144,7 +135,7 @@ def _price_lists(written: Mapping[str, schema_price.PriceList]) -> dict[str, Pri
     return {key: made[key] for key in written}
 
 
-def _price_list(id: str, written: schema_price.PriceList, earlier: PriceList | None) -> PriceList:
+def _price_list(id: str, written: price.PriceList, earlier: PriceList | None) -> PriceList:
     return PriceList(
         id=id,
         currency=written.currency,
@@ -157,12 +148,12 @@ def _price_list(id: str, written: schema_price.PriceList, earlier: PriceList | N
     )
 
 
-def _exchange_rates(id: str, written: schema_exchange.ExchangeRates) -> ExchangeRates:
+def _exchange_rates(id: str, written: exchange.ExchangeRates) -> ExchangeRates:
     rates = MappingProxyType({it.on: it.rate for it in sorted(written.rates, key=lambda it: it.on)})
     return ExchangeRates(id, written.base, written.quote, written.source, written.days_max, rates)
 
 
-def _price(written: schema_price.Price) -> Price:
+def _price(written: price.Price) -> Price:
     tokens, rule = written.per_million_tokens, written.output_tokens
     return Price(
         tokens=None if tokens is None else TokenRates(**dict(tokens)),
@@ -172,7 +163,7 @@ def _price(written: schema_price.Price) -> Price:
     )
 
 
-def _budget(id: str, written: schema_budget.Budget) -> Budget:
+def _budget(id: str, written: budget.Budget) -> Budget:
     scope, subject = written.owner
     return Budget(
         id=id,
@@ -187,7 +178,7 @@ def _budget(id: str, written: schema_budget.Budget) -> Budget:
     )
 
 
-def _provider(id: str, written: schema.Provider, credential: Secret) -> ProviderSettings:
+def _provider(id: str, written: document.Provider, credential: Secret) -> ProviderSettings:
     return ProviderSettings(
         id=id,
         dialect=written.dialect,
@@ -208,7 +199,7 @@ def _provider(id: str, written: schema.Provider, credential: Secret) -> Provider
     )
 
 
-def _app(id: str, written: schema_app.App) -> App:
+def _app(id: str, written: app.App) -> App:
     return App(
         id=id,
         team=written.team,
@@ -230,7 +221,7 @@ def _app(id: str, written: schema_app.App) -> App:
     )
 
 
-def _model(name: str, written: schema_model.Model, routes: Mapping[str, Route]) -> Model:
+def _model(name: str, written: model.Model, routes: Mapping[str, Route]) -> Model:
     fallback = written.fallback
     return Model(
         name=name,
@@ -253,7 +244,7 @@ def _model(name: str, written: schema_model.Model, routes: Mapping[str, Route]) 
     )
 
 
-def _capabilities(route: schema_route.Route, catalogue: Mapping[str, Capabilities], dialect: str) -> Capabilities | None:
+def _capabilities(route: route.Route, catalogue: Mapping[str, Capabilities], dialect: str) -> Capabilities | None:
     """The catalogue's, as far as the route does not narrow it; the route's own where the catalogue has none.
 
     Behind litellm, never more than it passes on.

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.config.reload import Reload, Reloader, Result
+from gateway.config.change.reload import Reload, Reloader, Result
 from gateway.core.routing.eligibility import Hold, Reason
 from gateway.core.snapshot import Route, RouteState
 from gateway.engine.health import Health

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.core.evidence.bundle import Audience, Evidence, evidence_path, for_audience
 from gateway.core.evidence.document import document_of
 from gateway.core.evidence.markdown import markdown_of

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.core.snapshot import Snapshot
 from gateway.ports import Ledger
 from gateway.server.lame_duck import LameDuck

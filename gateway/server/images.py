@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.config.settings import ServerSettings
 from gateway.core.idempotency.refusals import valid_key
 from gateway.core.outcome import Refusal

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.requests import Request
 
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.core.outcome import shape_refusal
 from gateway.core.routing.plan import models_for
 from gateway.core.snapshot import App, Model

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.config.settings import AdminSettings
 from gateway.core.outcome import Refusal
 from gateway.engine.adjusting import Adjusting

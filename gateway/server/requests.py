@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.core.idempotency.refusals import request_path
 from gateway.core.outcome import Owner, Refusal, shape_refusal
 from gateway.core.snapshot import App

@@ -2,7 +2,7 @@
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.config.settings import ServerSettings
 from gateway.core.outcome import Refusal
 from gateway.core.routing.placement import TEXT_PATHS, elsewhere

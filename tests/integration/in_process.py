@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 from starlette.types import ASGIApp
 
-from gateway.config.current import Current
-from gateway.config.schema import Configuration
+from gateway.config.change.current import Current
+from gateway.config.schema.document import Configuration
 from gateway.config.settings import settings_of
 from gateway.core.request.images import Operation
 from gateway.core.secret import Secret

@@ -9,7 +9,7 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from gateway.config.current import Current
+from gateway.config.change.current import Current
 from gateway.core.ledger.entry import Kind
 from gateway.engine.pick_up import Answer
 from gateway.listener import listening

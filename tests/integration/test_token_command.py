@@ -17,7 +17,7 @@ import pytest
 
 from gateway.app.running import running
 from gateway.config import ConfigInvalid, Tokens, load
-from gateway.config.token_command import CommandFailed, TokenCommand
+from gateway.config.secrets.token_command import CommandFailed, TokenCommand
 from gateway.telemetry.request_log import RequestLog
 from tests.integration.programs import House, control, run
 from tests.integration.two_contracts import KEY, Configuration, Place, ask, changed

@@ -9,10 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from gateway.config import ConfigInvalid, Loaded
-from gateway.config.current import Current
-from gateway.config.history import History
-from gateway.config.place import places_of
-from gateway.config.reload import Reloader, Result
+from gateway.config.change.current import Current
+from gateway.config.change.history import History
+from gateway.config.change.reload import Reloader, Result
+from gateway.config.change.watched_paths import places_of
 from gateway.telemetry.config_metrics import ConfigMetrics
 from tests.unit.config.samples import Trail, base, loaded
 from tests.unit.core.samples import NOW

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Tokens, load
-from gateway.config.token_command import FORMER_MAX
+from gateway.config.secrets.token_command import FORMER_MAX
 from tests.unit.config.samples import TODAY, base, loaded, problems
 
 FROM_ENVIRONMENT = ("{file: fake.key}", "{env: ATLAS_KEY}")

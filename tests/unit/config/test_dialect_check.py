@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.providers import providers_report
-from gateway.config import dialect_check
+from gateway.config.checks import dialects
 from tests.unit.config.samples import base, loaded, problems
 
 BRIDGED = ("dialect: openai,", "dialect: litellm,")
@@ -83,7 +83,7 @@ def test_a_provider_behind_litellm_may_have_its_own_address(tmp_path: Path) -> N
 
 def test_without_litellm_the_configuration_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only where a provider needs it."""
-    monkeypatch.setattr(dialect_check, "find_spec", lambda name: None)
+    monkeypatch.setattr(dialects, "find_spec", lambda name: None)
     loaded(base(tmp_path))
     [problem] = problems(base(tmp_path, BRIDGED, (ROUTE, DECLARED)))
     assert (problem.path, "litellm is not installed" in str(problem)) == ("providers.openai.dialect", True)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Change, History, HistoryUnusable, Loaded, Revision
-from gateway.config.history import history_folder
-from gateway.config.tree import read_tree
+from gateway.config.change.history import history_folder
+from gateway.config.source.document import read_tree
 from tests.unit.config.samples import ROOT, base, loaded, with_second_route
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

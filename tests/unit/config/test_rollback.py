@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import History, Loaded, Revision, Rollback, RollbackRefused
-from gateway.config.rollback import RolledBack
+from gateway.config.change.rollback import RolledBack
 from gateway.ports import AuditUnavailable
 from tests.unit.config.samples import Trail, loaded, with_second_route
 

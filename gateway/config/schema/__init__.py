@@ -1,0 +1,1 @@
+"""What may be written: the configuration's shape, bounds and defaults."""

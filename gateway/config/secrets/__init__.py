@@ -1,0 +1,1 @@
+"""Where are the keys: from variables, files or commands, and never shown."""
