@@ -12,9 +12,9 @@ from gateway.core.diagnosis.rules import diagnose
 from gateway.core.outcome import Stage
 from gateway.core.routing.eligibility import Conditions
 from gateway.core.routing.plan import Plan, plan
+from gateway.engine.attempt_trace import Keep
 from gateway.engine.call import Call, Progress
 from gateway.engine.evidence import EvidenceKeeping
-from gateway.engine.trail import Keep
 from gateway.stores import SqliteEvidence
 from tests.unit.core.samples import APP, MODEL, NOW, REQUEST, snapshot
 

@@ -20,7 +20,7 @@ from gateway.core.contract.bridged import DIALECT
 from gateway.core.contract.openrouter import DIALECT as OPENROUTER
 from gateway.core.ledger.chain import ROOT
 from gateway.core.snapshot import ProviderSettings, Snapshot
-from gateway.engine.ready_results import ReadyResults
+from gateway.engine.routes.readiness_results import ReadyResults
 from gateway.ports import Probe, SharedState
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.providers.openrouter import PATH, OpenRouterWire

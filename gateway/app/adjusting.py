@@ -7,7 +7,7 @@ from gateway.app.adapters import ledger_of
 from gateway.app.clock import now
 from gateway.app.reading import books_of
 from gateway.config import Loaded
-from gateway.engine.adjusting import Adjusting
+from gateway.engine.money.adjusting import Adjusting
 from gateway.ports import Ledger
 from gateway.stores import AuditLog
 

@@ -8,7 +8,7 @@ from gateway.app.adapters import sharing
 from gateway.app.clock import now
 from gateway.app.reading import books_of
 from gateway.config import Loaded
-from gateway.engine.budgets import BudgetKeeper
+from gateway.engine.money.budgets import BudgetKeeper
 from gateway.ports import BudgetCounters, SharedState
 from gateway.stores import MemoryBudgets, PostgresBudgets
 from gateway.telemetry.metrics import Metrics

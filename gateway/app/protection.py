@@ -11,9 +11,9 @@ from gateway.app.clock import now
 from gateway.app.reading import books_of
 from gateway.config import Loaded
 from gateway.config.settings import Settings
-from gateway.engine.claiming import Claiming, Lifetimes
-from gateway.engine.idempotency import Once
-from gateway.engine.pick_up import PickUp
+from gateway.engine.claims.claiming import Claiming, Lifetimes
+from gateway.engine.claims.guard import Once
+from gateway.engine.claims.pickup import PickUp
 from gateway.ports import ClaimsShelf, SharedState
 from gateway.relay.result_folder import ResultFolder
 from gateway.stores import PostgresSavings, SqliteSavings, remembered_claims

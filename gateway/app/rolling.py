@@ -6,7 +6,7 @@ import structlog
 
 from gateway.app.clock import now
 from gateway.config.settings import LedgerSettings
-from gateway.engine.rolling import roll_up
+from gateway.engine.money.rollup import roll_up
 from gateway.stores import PostgresRollups, SqliteRollups
 
 _log = structlog.get_logger("gateway")

@@ -25,18 +25,18 @@ from gateway.config.change.watch import Watch
 from gateway.config.settings import Settings
 from gateway.core.routing.decision import decision_of
 from gateway.core.snapshot import Snapshot
-from gateway.engine.accounting import Accounting
 from gateway.engine.admission import Admission
-from gateway.engine.app_limits import AppLimiter
-from gateway.engine.budgets import BudgetKeeper
+from gateway.engine.attempt_trace import Keep
+from gateway.engine.capacity import BridgedRoom, Room
 from gateway.engine.dispatch import Dispatcher
 from gateway.engine.evidence import EvidenceKeeping
-from gateway.engine.readiness import Readiness, Walker
-from gateway.engine.receipts import Receipts
-from gateway.engine.room import BridgedRoom, Room
-from gateway.engine.spooling import drain
-from gateway.engine.sweeper import sweep
-from gateway.engine.trail import Keep
+from gateway.engine.money.accounting import Accounting
+from gateway.engine.money.budgets import BudgetKeeper
+from gateway.engine.money.receipts import Receipts
+from gateway.engine.money.spool import drain
+from gateway.engine.money.sweeper import sweep
+from gateway.engine.readiness_run import Readiness, Walker
+from gateway.engine.routes.app_limits import AppLimiter
 from gateway.ports import Provider
 from gateway.server.admin import Operations
 from gateway.server.images import image_endpoints

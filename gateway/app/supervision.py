@@ -9,13 +9,13 @@ from gateway.app.clock import now
 from gateway.config import Loaded
 from gateway.config.change.current import Current
 from gateway.core.readiness.staleness import Deadline
-from gateway.engine.conditions import RouteConditions, both_held
-from gateway.engine.contract_limits import ContractLimiter
-from gateway.engine.deadlines import Deadlines
-from gateway.engine.health import Health
-from gateway.engine.observed_limits import ObservedLimits
-from gateway.engine.overrides import Overrides
-from gateway.engine.ready_results import ReadyResults
+from gateway.engine.routes.conditions import RouteConditions, both_held
+from gateway.engine.routes.contract_limits import ContractLimiter
+from gateway.engine.routes.deadlines import Deadlines
+from gateway.engine.routes.health import Health
+from gateway.engine.routes.observed_limits import ObservedLimits
+from gateway.engine.routes.overrides import Overrides
+from gateway.engine.routes.readiness_results import ReadyResults
 from gateway.ports import SharedState
 from gateway.telemetry.metrics import Metrics
 

@@ -21,7 +21,7 @@ from gateway.core.routing.no_route import unserved
 from gateway.core.routing.placement import responds
 from gateway.core.routing.plan import survey
 from gateway.core.snapshot import App
-from gateway.engine.overrides import Overrides
+from gateway.engine.routes.overrides import Overrides
 
 
 class Format(StrEnum):

@@ -13,8 +13,8 @@ import typer
 from gateway.cli.words import say
 from gateway.config import ConfigInvalid
 from gateway.config.change.history import HistoryUnusable
-from gateway.engine.overrides import OverridesUnavailable
-from gateway.engine.ready_results import ReadinessUnavailable
+from gateway.engine.routes.overrides import OverridesUnavailable
+from gateway.engine.routes.readiness_results import ReadinessUnavailable
 from gateway.listener import PortUnavailable
 from gateway.ports import AuditUnavailable, EvidenceUnavailable, LedgerUnavailable, StateUnavailable
 

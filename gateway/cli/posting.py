@@ -12,7 +12,7 @@ from gateway.cli.admin_client import NoAnswer, ask
 from gateway.config import Loaded
 from gateway.core.ledger.adjustment import Adjustment
 from gateway.core.money.amount import amount_text
-from gateway.engine.adjusting import BATCH_MAX, Adjusting, Posted
+from gateway.engine.money.adjusting import BATCH_MAX, Adjusting, Posted
 from gateway.ports import LedgerUnavailable
 
 

@@ -20,7 +20,7 @@ from gateway.cli.paper import show
 from gateway.cli.ready_report import ready_json, ready_table
 from gateway.config import Loaded, Tokens
 from gateway.core.readiness.live import budget_of
-from gateway.engine.ready_results import walk_report
+from gateway.engine.routes.readiness_results import walk_report
 
 # A walk makes up to five images in a row, each of which may take as long as its provider's timeout allows.
 WALK_S_MAX = 3600.0

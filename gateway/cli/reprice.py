@@ -28,7 +28,7 @@ from gateway.core.finance.repricing import reprice as repriced
 from gateway.core.finance.repricing_tally import RepricingTally
 from gateway.core.ledger.adjustment import Unbookable
 from gateway.core.money.pricing import PriceList
-from gateway.engine.adjusting import BATCH_MAX
+from gateway.engine.money.adjusting import BATCH_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from gateway.cli.failing import failing_clearly
 from gateway.cli.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.paper import show
 from gateway.cli.routes_report import moment, routes_json, routes_table
-from gateway.engine.overrides import OVERRIDE_S_MAX
+from gateway.engine.routes.overrides import OVERRIDE_S_MAX
 from gateway.server.standing import Standings
 
 

@@ -12,7 +12,7 @@ from gateway.core.outcome import Diagnosis
 from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import App, Route, Snapshot
 from gateway.core.tag import Fallback, Header, Tag
-from gateway.engine.trail import Trail
+from gateway.engine.attempt_trace import Trail
 from gateway.ports import Content
 
 

@@ -15,18 +15,18 @@ from gateway.core.routing.choice import Candidate
 from gateway.core.routing.eligibility import Conditions, Hold, Reason
 from gateway.core.routing.plan import Plan, plan
 from gateway.core.snapshot import OnDisconnect
-from gateway.engine.accounting import Accounting, Booking
-from gateway.engine.budgets import BudgetKeeper, ContractSpent, Holding
+from gateway.engine.attempt_trace import Trace, Trail
 from gateway.engine.call import Call, Client, Failure, Progress
-from gateway.engine.conditions import RouteConditions
+from gateway.engine.capacity import Room, no_room_needed
 from gateway.engine.evidence import untraced
 from gateway.engine.failures import failure_of_answer, failure_of_departure, failure_of_limit, failure_without_answer
-from gateway.engine.outlet import Outlet, request_id_of
-from gateway.engine.receipts import NO_RECEIPTS, Receipts
+from gateway.engine.money.accounting import Accounting, Booking
+from gateway.engine.money.budgets import BudgetKeeper, ContractSpent, Holding
+from gateway.engine.money.receipts import NO_RECEIPTS, Receipts
 from gateway.engine.relaying import relay
+from gateway.engine.response_writer import Outlet, request_id_of
 from gateway.engine.retry_budget import RetryBudget
-from gateway.engine.room import Room, no_room_needed
-from gateway.engine.trail import Trace, Trail
+from gateway.engine.routes.conditions import RouteConditions
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamResponse
 
 

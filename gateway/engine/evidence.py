@@ -27,8 +27,8 @@ from gateway.core.routing.placement import NAME_CHARS_SHOWN
 from gateway.core.routing.plan import Plan, survey
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.tag import NONE
+from gateway.engine.attempt_trace import Keep, Trace, Trail
 from gateway.engine.call import Call, Progress
-from gateway.engine.trail import Keep, Trace, Trail
 from gateway.ports import EvidenceShelf
 
 HEADER_CHARS_MAX = 200

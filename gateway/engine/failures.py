@@ -16,7 +16,7 @@ from gateway.core.redaction.provider_settings import Ours, ours_at
 from gateway.core.redaction.secrets import redact_foreign
 from gateway.core.snapshot import Route
 from gateway.engine.call import Failure
-from gateway.engine.contract_limits import Shortage
+from gateway.engine.routes.contract_limits import Shortage
 from gateway.ports import UpstreamFailed, UpstreamResponse
 from gateway.relay.scanner import MalformedAnswer
 

@@ -9,11 +9,11 @@ from gateway.core.money.pricing import Delivery, OutputTokens
 from gateway.core.redaction.provider_settings import ours_at
 from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import ProviderSettings, Route
-from gateway.engine.accounting import Booking
 from gateway.engine.call import Call, Failure, Progress
 from gateway.engine.failures import failure_of_event, failure_without_answer
-from gateway.engine.outlet import Outlet
-from gateway.engine.receipts import Receipts
+from gateway.engine.money.accounting import Booking
+from gateway.engine.money.receipts import Receipts
+from gateway.engine.response_writer import Outlet
 from gateway.ports import UpstreamFailed, UpstreamResponse
 from gateway.relay.answer import Answer, ImageAnswer, ImageEvents
 from gateway.relay.response_answer import ResponseAnswer, ResponseEvents

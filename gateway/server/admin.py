@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from gateway.config.change.reload import Reload, Reloader, Result
 from gateway.core.routing.eligibility import Hold, Reason
 from gateway.core.snapshot import Route, RouteState
-from gateway.engine.health import Health
-from gateway.engine.overrides import Overrides
-from gateway.engine.readiness import Readiness, WalkUnderWay
-from gateway.engine.ready_results import readiness_report, walk_report
+from gateway.engine.readiness_run import Readiness, WalkUnderWay
+from gateway.engine.routes.health import Health
+from gateway.engine.routes.overrides import Overrides
+from gateway.engine.routes.readiness_results import readiness_report, walk_report
 from gateway.ports import AuditTrail
 from gateway.server.admin_order import Unacceptable, Word, override_order, ready_order, word
 from gateway.server.admin_problem import problem

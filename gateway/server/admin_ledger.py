@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from gateway.core.ledger.adjustment import Adjustment, Unbookable
 from gateway.core.money.amount import Basis
-from gateway.engine.adjusting import BATCH_MAX, Adjusting
+from gateway.engine.money.adjusting import BATCH_MAX, Adjusting
 from gateway.server.admin_order import Unacceptable, members_of, word_of
 
 BATCH_BYTES_MAX = 512 * 1024

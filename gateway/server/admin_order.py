@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.core.outcome import Refusal
 from gateway.core.readiness.live import budget_of
-from gateway.engine.overrides import OVERRIDE_S_MAX, Standing
+from gateway.engine.routes.overrides import OVERRIDE_S_MAX, Standing
 from gateway.relay.request_json import MalformedBody, request_object
 
 BODY_BYTES_MAX = 16 * 1024

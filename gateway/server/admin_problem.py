@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.engine.overrides import OverridesUnavailable
-from gateway.engine.ready_results import ReadinessUnavailable
+from gateway.engine.routes.overrides import OverridesUnavailable
+from gateway.engine.routes.readiness_results import ReadinessUnavailable
 from gateway.ports import AuditUnavailable, LedgerUnavailable
 from gateway.server.admin_order import Unacceptable
 

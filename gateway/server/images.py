@@ -20,11 +20,11 @@ from gateway.core.request.responses import parse_response
 from gateway.core.routing.placement import RESPONSES, elsewhere, responds
 from gateway.core.snapshot import App, Snapshot
 from gateway.engine.admission import Admission, Lease
-from gateway.engine.app_limits import AppLimiter
 from gateway.engine.call import Body, Call, Client, Failure
-from gateway.engine.claiming import Presented
+from gateway.engine.claims.claiming import Presented
+from gateway.engine.claims.guard import Once
 from gateway.engine.dispatch import Dispatcher
-from gateway.engine.idempotency import Once
+from gateway.engine.routes.app_limits import AppLimiter
 from gateway.ports import LedgerUnavailable
 from gateway.relay.response_body import ResponseReader
 from gateway.relay.spooled_json import SpooledJsonReader

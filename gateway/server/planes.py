@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.config.change.current import Current
 from gateway.config.settings import AdminSettings
 from gateway.core.outcome import Refusal
-from gateway.engine.adjusting import Adjusting
 from gateway.engine.evidence import EvidenceKeeping
+from gateway.engine.money.adjusting import Adjusting
 from gateway.ports import EvidenceShelf, Ledger
 from gateway.server.admin import Operations, admin_router
 from gateway.server.admin_contract import Readings, admin_contract_router

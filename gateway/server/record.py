@@ -14,9 +14,9 @@ from gateway.core.money.amount import Basis, Cost
 from gateway.core.outcome import Diagnosis, Outcome, shape_refusal
 from gateway.core.snapshot import Route
 from gateway.core.tag import NONE, Header, Tag
-from gateway.engine.app_limits import Allowance
 from gateway.engine.call import Failure, Progress
 from gateway.engine.evidence import EvidenceKeeping
+from gateway.engine.routes.app_limits import Allowance
 from gateway.listener import CONNECTION
 from gateway.server.allowance_headers import allowance_headers
 from gateway.server.errors import error_answer, failure_of_refusal, gateway_fault, gateway_stopped

@@ -13,8 +13,8 @@ from gateway.core.idempotency.refusals import request_path
 from gateway.core.outcome import Owner, Refusal, shape_refusal
 from gateway.core.snapshot import App
 from gateway.core.tag import Header
-from gateway.engine.pick_up import Answer, PickUp
-from gateway.engine.replaying import replayed_headers
+from gateway.engine.claims.pickup import Answer, PickUp
+from gateway.engine.claims.replaying import replayed_headers
 from gateway.ports import LedgerUnavailable
 from gateway.relay.result_folder import REQUEST_ID
 from gateway.server.auth import authenticate

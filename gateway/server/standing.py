@@ -8,8 +8,8 @@ from typing import Any
 from gateway.core.readiness.staleness import Deadline, deadlines
 from gateway.core.routing.eligibility import Hold, Reason
 from gateway.core.snapshot import Route, RouteState, Snapshot
-from gateway.engine.health import RouteHealth
-from gateway.engine.overrides import Override
+from gateway.engine.routes.health import RouteHealth
+from gateway.engine.routes.overrides import Override
 
 
 class Standings:

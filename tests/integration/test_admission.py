@@ -11,7 +11,7 @@ import pytest
 
 from gateway.config.change.current import Current
 from gateway.core.ledger.entry import Kind
-from gateway.engine.pick_up import Answer
+from gateway.engine.claims.pickup import Answer
 from gateway.listener import listening
 from gateway.relay.result_file import ResultHead
 from gateway.server.planes import data_plane

@@ -8,8 +8,8 @@ from decimal import Decimal
 from gateway.core.ledger.entry import Entry, Kind
 from gateway.core.money.pricing import Delivery, Price
 from gateway.core.routing.choice import Candidate
-from gateway.engine.accounting import Accounting
 from gateway.engine.call import Call
+from gateway.engine.money.accounting import Accounting
 from gateway.ports import Ledger
 from tests.unit.core.samples import APP, MODEL, PRICES, REQUEST, ROUTE, snapshot
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.core.contract.bridged import CALLS_MAX, COPIES
 from gateway.core.outcome import Outcome, Owner, Refusal
 from gateway.engine.admission import Admission
-from gateway.engine.room import BridgedRoom
+from gateway.engine.capacity import BridgedRoom
 from tests.unit.core.samples import PROVIDER, ROUTE
 
 BRIDGED = replace(ROUTE, provider=replace(PROVIDER, dialect="litellm"), upstream_model="stability/stable-image-core")

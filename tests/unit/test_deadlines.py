@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.readiness.staleness import Deadline, Kind
 from gateway.core.snapshot import Retirement
-from gateway.engine.deadlines import Deadlines
+from gateway.engine.routes.deadlines import Deadlines
 from tests.unit.core.samples import MODEL, ROUTE, snapshot
 
 EVENING = datetime(2026, 11, 23, 22, 30, tzinfo=UTC)

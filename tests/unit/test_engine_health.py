@@ -12,8 +12,8 @@ from gateway.core.outcome import Diagnosis, Outcome, Owner
 from gateway.core.routing.eligibility import Hold, Reason
 from gateway.core.routing.health import State
 from gateway.core.snapshot import Route
-from gateway.engine.health import Health, RouteHealth
-from gateway.engine.observed_limits import ObservedLimits
+from gateway.engine.routes.health import Health, RouteHealth
+from gateway.engine.routes.observed_limits import ObservedLimits
 from gateway.telemetry.metrics import Metrics
 from tests.unit.core.samples import CONTRACT, NOW, ROUTE
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.routing.eligibility import Reason
-from gateway.engine.overrides import OVERRIDE_S_MAX, OVERRIDES_MAX, Overrides, OverridesUnavailable, Standing
+from gateway.engine.routes.overrides import OVERRIDE_S_MAX, OVERRIDES_MAX, Overrides, OverridesUnavailable, Standing
 from tests.unit.core.samples import NOW
 
 

@@ -13,7 +13,7 @@ from gateway.core.outcome import Owner
 from gateway.core.readiness.path import Step, StepState, Verdict, Walk, passed, subject_of
 from gateway.core.routing.eligibility import Reason
 from gateway.core.snapshot import Snapshot
-from gateway.engine.ready_results import ReadinessUnavailable, ReadyResults, readiness_report, walk_report
+from gateway.engine.routes.readiness_results import ReadinessUnavailable, ReadyResults, readiness_report, walk_report
 from tests.unit.core.samples import MODEL, NOW, ROUTE, snapshot
 
 ROUTES = tuple(replace(ROUTE, id=name, require_ready=True, ready_days_max=10) for name in ("direct", "other"))

@@ -16,8 +16,8 @@ from gateway.core.money.reported_cost import charged
 from gateway.core.outcome import Diagnosis, Outcome, Owner
 from gateway.core.routing.choice import Candidate
 from gateway.core.snapshot import Route
-from gateway.engine.budgets import Holding
 from gateway.engine.call import Call
+from gateway.engine.money.budgets import Holding
 from gateway.ports import Ledger, LedgerUnavailable
 
 

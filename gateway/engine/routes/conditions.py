@@ -10,9 +10,9 @@ from gateway.core.routing.eligibility import Conditions, Hold
 from gateway.core.routing.observed_limits import retry_after_s
 from gateway.core.snapshot import Route
 from gateway.engine.call import Call, Failure
-from gateway.engine.contract_limits import ContractLimiter, Shortage
-from gateway.engine.health import Health, Ticket
-from gateway.engine.observed_limits import ObservedLimits
+from gateway.engine.routes.contract_limits import ContractLimiter, Shortage
+from gateway.engine.routes.health import Health, Ticket
+from gateway.engine.routes.observed_limits import ObservedLimits
 from gateway.ports import UpstreamResponse
 
 Holds = Mapping[str, tuple[Hold, ...]]

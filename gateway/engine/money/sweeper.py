@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.engine.accounting import Accounting
+from gateway.engine.money.accounting import Accounting
 from gateway.ports import LedgerUnavailable
 
 EVERY_S = 5.0

@@ -12,10 +12,10 @@ from gateway.core.idempotency.refusals import result_not_kept
 from gateway.core.ledger.entry import How
 from gateway.core.outcome import Refusal
 from gateway.engine.call import Call, Client, Failure, Progress
-from gateway.engine.claiming import Claiming, Place, Presented, Running
+from gateway.engine.claims.claiming import Claiming, Place, Presented, Running
+from gateway.engine.claims.recording import RecordingClient
+from gateway.engine.claims.replaying import replay, saving_of
 from gateway.engine.failures import failure_of_departure
-from gateway.engine.recording import RecordingClient
-from gateway.engine.replaying import replay, saving_of
 from gateway.ports import LedgerUnavailable, Savings
 from gateway.relay.result_file import ResultHead
 from gateway.relay.result_folder import ResultFolder

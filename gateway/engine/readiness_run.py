@@ -18,12 +18,12 @@ from gateway.core.readiness.recorded import current, listed, recorded, unlisted
 from gateway.core.request.images import ImageRequest
 from gateway.core.routing.choice import Candidate
 from gateway.core.snapshot import App, ProviderSettings, Route, Snapshot
-from gateway.engine.accounting import Accounting, Booking
 from gateway.engine.call import Call, Failure
 from gateway.engine.failures import failure_of_answer, failure_of_event, failure_without_answer
-from gateway.engine.outlet import request_id_of
-from gateway.engine.ready_results import ReadyResults
+from gateway.engine.money.accounting import Accounting, Booking
 from gateway.engine.relaying import answer_to, as_asked
+from gateway.engine.response_writer import request_id_of
+from gateway.engine.routes.readiness_results import ReadyResults
 from gateway.ports import Content, Probe, UpstreamFailed, UpstreamRefused, UpstreamResponse
 from gateway.relay.scanner import MalformedAnswer
 

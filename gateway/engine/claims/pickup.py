@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.core.idempotency.refusals import request_path
 from gateway.core.ledger.request_status import Status, document_of, spared_document_of, spent_of, status_of
-from gateway.engine.claiming import Running
+from gateway.engine.claims.claiming import Running
 from gateway.ports import Books, Savings
 from gateway.relay.result_folder import Result, ResultFolder
 

@@ -1,0 +1,1 @@
+"""What was reserved, booked, adjusted and summed."""
