@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from gateway.stores.migration import migrate
+from gateway.stores.ledger.postgres.migration import migrate
 
 END_S = 20
 # What is written need not survive the machine, only the test.

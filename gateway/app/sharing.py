@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from gateway.ports import BudgetCounters, ClaimsShelf, SharedState
-from gateway.stores.budgets_redis import RedisBudgets
-from gateway.stores.claims_redis import RedisClaims
-from gateway.stores.state_redis import RedisState
+from gateway.stores.redis.budgets import RedisBudgets
+from gateway.stores.redis.claims import RedisClaims
+from gateway.stores.redis.state import RedisState
 
 
 @asynccontextmanager

@@ -1,24 +1,24 @@
 """Where the gateway keeps what must outlive it, or what replicas share; what needs Redis is imported where one is configured."""
 
 from gateway.stores.audit_log import AuditLog
-from gateway.stores.books_postgres import PostgresBooks
-from gateway.stores.books_sqlite import SqliteBooks
-from gateway.stores.budgets_memory import MemoryBudgets
-from gateway.stores.budgets_postgres import PostgresBudgets
-from gateway.stores.claims_memory import MemoryClaims, remembered_claims
-from gateway.stores.evidence_sqlite import EvidenceFile, SqliteEvidence
-from gateway.stores.ledger_chain import unsigned
-from gateway.stores.ledger_postgres import PostgresLedger
-from gateway.stores.ledger_spool import LedgerSpool
-from gateway.stores.ledger_sqlite import SqliteLedger
-from gateway.stores.ledger_verify import verify_ledger
-from gateway.stores.ledger_verify_postgres import verify_postgres
-from gateway.stores.rollups_postgres import PostgresRollups
-from gateway.stores.rollups_sqlite import SqliteRollups
-from gateway.stores.savings_postgres import PostgresSavings
-from gateway.stores.savings_sqlite import SqliteSavings
-from gateway.stores.spooling_ledger import SpoolingLedger
-from gateway.stores.state_memory import MemoryState
+from gateway.stores.evidence import EvidenceFile, SqliteEvidence
+from gateway.stores.ledger.chain import unsigned
+from gateway.stores.ledger.postgres.books import PostgresBooks
+from gateway.stores.ledger.postgres.budgets import PostgresBudgets
+from gateway.stores.ledger.postgres.ledger import PostgresLedger
+from gateway.stores.ledger.postgres.replays import PostgresSavings
+from gateway.stores.ledger.postgres.rollups import PostgresRollups
+from gateway.stores.ledger.postgres.verify import verify_postgres
+from gateway.stores.ledger.spool import LedgerSpool
+from gateway.stores.ledger.spooled import SpoolingLedger
+from gateway.stores.ledger.sqlite.books import SqliteBooks
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+from gateway.stores.ledger.sqlite.replays import SqliteSavings
+from gateway.stores.ledger.sqlite.rollups import SqliteRollups
+from gateway.stores.ledger.sqlite.verify import verify_ledger
+from gateway.stores.memory.budgets import MemoryBudgets
+from gateway.stores.memory.claims import MemoryClaims, remembered_claims
+from gateway.stores.memory.state import MemoryState
 
 __all__ = [
     "AuditLog",

@@ -9,8 +9,8 @@ import pytest
 
 from gateway.ports import BudgetCounters, Stake
 from gateway.stores import MemoryBudgets, PostgresBudgets
-from gateway.stores.budgets_redis import RedisBudgets
-from gateway.stores.state_redis import RedisState
+from gateway.stores.redis.budgets import RedisBudgets
+from gateway.stores.redis.state import RedisState
 from tests.real_redis import some_redis
 
 Pair = tuple[BudgetCounters, BudgetCounters]

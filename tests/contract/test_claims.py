@@ -44,8 +44,8 @@ from gateway.core.idempotency.claims import (
 from gateway.core.outcome import Refusal
 from gateway.ports import ClaimsShelf
 from gateway.stores import MemoryClaims, remembered_claims
-from gateway.stores.claims_redis import RedisClaims
-from gateway.stores.state_redis import RedisState
+from gateway.stores.redis.claims import RedisClaims
+from gateway.stores.redis.state import RedisState
 from tests.real_redis import real_redis, some_redis
 from tests.unit.relay.test_spool import file_size_limited
 
@@ -143,7 +143,7 @@ async def test_the_journal_outlives_its_process(tmp_path: Path) -> None:
 
 async def test_the_journal_is_folded_while_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is small again, as soon as the disk has had its time, however often a name changes; and nothing of it is lost."""
-    monkeypatch.setattr("gateway.stores.claim_journal.FOLDED_AT_BYTES", 20_000)
+    monkeypatch.setattr("gateway.stores.memory.claim_journal.FOLDED_AT_BYTES", 20_000)
     path = tmp_path / "claims.jsonl"
     with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
         held: Claimed = ()
@@ -161,7 +161,7 @@ async def test_the_journal_is_folded_while_it_grows(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("removed", ["claims.jsonl", "claims.tail.jsonl", "claims.lock", ""])
 async def test_a_journal_that_is_removed_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: str) -> None:
     """With all that is claimed, also from before; and no other gateway gets hold of it."""
-    monkeypatch.setattr("gateway.stores.claim_journal.LOOKED_EVERY_S", 0.0)
+    monkeypatch.setattr("gateway.stores.memory.claim_journal.LOOKED_EVERY_S", 0.0)
     path, told = tmp_path / "claims" / "claims.jsonl", []
     with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
         await shelf.swap("before", (), (CLAIM,), 100)
@@ -177,7 +177,7 @@ async def test_a_journal_that_is_removed_is_begun_anew(tmp_path: Path, monkeypat
 
 async def test_a_journal_whose_disk_was_full_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was claimed meanwhile is in it once there is room, and the trouble is told once."""
-    monkeypatch.setattr("gateway.stores.claim_journal.LOOKED_EVERY_S", 0.0)
+    monkeypatch.setattr("gateway.stores.memory.claim_journal.LOOKED_EVERY_S", 0.0)
     path, told = tmp_path / "claims.jsonl", []
     with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
         with file_size_limited(0):
@@ -195,7 +195,7 @@ async def test_a_journal_whose_disk_was_full_goes_on(tmp_path: Path, monkeypatch
 
 async def test_a_journal_that_cannot_be_begun_anew_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the files say stays until all of it is written anew."""
-    monkeypatch.setattr("gateway.stores.claim_journal.LOOKED_EVERY_S", 0.0)
+    monkeypatch.setattr("gateway.stores.memory.claim_journal.LOOKED_EVERY_S", 0.0)
     path, told = tmp_path / "claims.jsonl", []
 
     def full(*_: object) -> None:
@@ -205,7 +205,7 @@ async def test_a_journal_that_cannot_be_begun_anew_loses_nothing(tmp_path: Path,
         await shelf.swap("before", (), (CLAIM,), 100)
         path.with_suffix(".lock").unlink()
         with monkeypatch.context() as patched:
-            patched.setattr("gateway.stores.claim_journal._rewrite", full)
+            patched.setattr("gateway.stores.memory.claim_journal._rewrite", full)
             await shelf.swap("after", (), (CLAIM,), 100)
             async with asyncio.timeout(10):
                 while not told:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.ports import Charge, Grant, SharedState
 from gateway.stores import MemoryState
-from gateway.stores.state_redis import RedisState
+from gateway.stores.redis.state import RedisState
 from tests.real_redis import some_redis
 
 # Nothing comes back while a test runs.

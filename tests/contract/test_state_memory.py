@@ -2,7 +2,7 @@
 
 from gateway.ports import Charge
 from gateway.stores import MemoryState
-from gateway.stores.state_memory import ENTRIES_MIN
+from gateway.stores.memory.state import ENTRIES_MIN
 
 
 class Clock:

@@ -21,8 +21,8 @@ from structlog.testing import capture_logs
 
 from gateway.core.routing.gcra import Bucket, Draw, decide
 from gateway.ports import Charge, StateUnavailable
-from gateway.stores.circuit import PAUSE_S
-from gateway.stores.state_redis import LEFT_UNHEARD_MAX, RedisState
+from gateway.stores.redis.circuit import PAUSE_S
+from gateway.stores.redis.state import LEFT_UNHEARD_MAX, RedisState
 from tests.contract.peer import Passage, Script, listening
 from tests.real_redis import RealRedis, real_redis
 
@@ -356,7 +356,7 @@ DRAWS = st.lists(st.builds(Draw, BUCKETS, st.integers(0, 10**6), PERIODS_US, st.
 @settings(max_examples=100)
 def test_the_script_decides_as_the_core_does(redis: RealRedis, draws: list[Draw]) -> None:
     """At any moment, with whatever was taken before, both give the same answer to the last digit and keep the same bucket."""
-    script = files("gateway.stores").joinpath("lua/take.lua").read_text(encoding="utf-8")
+    script = files("gateway.stores.redis").joinpath("lua/take.lua").read_text(encoding="utf-8")
     frozen = script.replace("redis.call('TIME')", f"{{'{NOW_US // 10**6}', '{NOW_US % 10**6}'}}")
     expected = decide(draws, NOW_US)
     with Redis.from_url(redis.url, decode_responses=True) as client:

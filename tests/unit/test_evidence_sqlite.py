@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from gateway.core.evidence.bundle import Evidence
 from gateway.ports import EvidenceShelf, EvidenceUnavailable
-from gateway.stores import EvidenceFile, SqliteEvidence, evidence_sqlite
-from gateway.stores.evidence_sqlite import surplus
+from gateway.stores import EvidenceFile, SqliteEvidence, evidence
+from gateway.stores.evidence import surplus
 from tests.unit.core.samples import NOW
 from tests.unit.core.test_evidence import EVIDENCE
 
@@ -154,7 +154,7 @@ def test_what_cannot_be_gathered_is_lost_and_does_not_wait(
     tmp_path: Path, lost: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer that does not keep up holds no request."""
-    monkeypatch.setattr(evidence_sqlite, "GATHERED_MAX", 2)
+    monkeypatch.setattr(evidence, "GATHERED_MAX", 2)
     shelf = SqliteEvidence(tmp_path / "evidence.sqlite", DAYS_MAX, 100, lost=lost.append, clock=lambda: NOW)
     for number in range(5):
         shelf.put(lambda number=number: numbered(number))  # type: ignore[misc]

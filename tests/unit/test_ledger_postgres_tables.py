@@ -14,8 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable, Stake
 from gateway.stores import PostgresBooks, PostgresBudgets, PostgresLedger, PostgresRollups
-from gateway.stores.migration import migrate
-from gateway.stores.postgres import VERSION
+from gateway.stores.ledger.postgres.connection import VERSION
+from gateway.stores.ledger.postgres.migration import migrate
 from tests.contract.ledger_samples import NOON, Clock, entry
 from tests.real_postgres import RealPostgres
 from tests.unit.test_ledger_postgres import checked, columns_of, opened, sql
@@ -147,7 +147,7 @@ async def test_a_month_guards_itself(url: str) -> None:
 def test_the_version_that_the_gateway_wants_is_the_latest_migration() -> None:
     """It looks without alembic, which takes time to import."""
     config = Config()
-    config.set_main_option("script_location", "gateway.stores:migrations")
+    config.set_main_option("script_location", "gateway.stores.ledger.postgres:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == VERSION
 
 

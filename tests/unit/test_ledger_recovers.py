@@ -14,7 +14,9 @@ from structlog.testing import capture_logs
 
 from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
-from gateway.stores import SqliteBooks, SqliteLedger, group_writer, ledger_files, verify_ledger
+from gateway.stores import SqliteBooks, SqliteLedger, verify_ledger
+from gateway.stores.ledger import group_writer
+from gateway.stores.ledger.sqlite import files
 from tests.contract.ledger_samples import Clock, entry
 from tests.unit.relay.test_spool import file_size_limited
 
@@ -35,7 +37,7 @@ ledger.close()
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks at its files each time, and asks itself often."""
     monkeypatch.setattr(group_writer, "IDLE_S", 0.02)
-    monkeypatch.setattr(ledger_files, "LOOKED_EVERY_S", 0.0)
+    monkeypatch.setattr(files, "LOOKED_EVERY_S", 0.0)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 
 from gateway.core.ledger.entry import Entry, Kind
 from gateway.ports import EntryRefused, LedgerUnavailable
-from gateway.stores import LedgerSpool, SpoolingLedger, SqliteBooks, SqliteLedger, group_writer
+from gateway.stores import LedgerSpool, SpoolingLedger, SqliteBooks, SqliteLedger
+from gateway.stores.ledger import group_writer
 from tests.contract.ledger_samples import NOON, Clock, entry
 
 ROOMY = 1024 * 1024

@@ -2,7 +2,7 @@
 
 ITU-T I.371 (annex A) describes it twice, by a theoretical arrival time and as a leaky bucket, and both decide alike. This is the
 bucket. It is measured in units times microseconds of the period: then every unit that is poured in and all that leaks out
-(``limit`` a microsecond) is a whole number, and nothing is ever rounded. ``gateway/stores/lua/take.lua`` says the same again.
+(``limit`` a microsecond) is a whole number, and nothing is ever rounded. ``stores/redis/lua/take.lua`` says the same again.
 """
 
 from collections.abc import Iterable

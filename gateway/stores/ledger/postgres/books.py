@@ -1,0 +1,91 @@
+"""Reading a ledger in PostgreSQL, as a role that may do nothing else, beside any number of gateways that write."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+
+import psycopg
+from psycopg.rows import DictRow
+
+from gateway.core.budget import Scope
+from gateway.core.finance.spend import SpendQuery, SpendRow
+from gateway.core.ledger.entry import Entry, in_order
+from gateway.core.money.amount import from_nanos
+from gateway.ports import LedgerUnavailable
+from gateway.stores.ledger.book_rows import covered_of, period_of
+from gateway.stores.ledger.postgres.connection import Connection, check_version, connect, failure_text
+from gateway.stores.ledger.rows import entry_of
+from gateway.stores.ledger.spending import Dialect, Spending
+from gateway.stores.statements import postgres_statement
+
+_REQUESTS, _REQUEST, _COVERED, _ATTEMPTS, _SPENT = map(
+    postgres_statement, ("requests", "request", "covered", "attempts", "spent")
+)
+SPENDING = Spending(
+    Dialect(
+        day="to_char(to_timestamp(day * 86400), 'YYYY-MM-DD')",
+        month="to_char(to_timestamp(day * 86400), 'YYYY-MM')",
+        tag="coalesce(tags::jsonb ->> {name}, '')",
+        parameter="%({name})s::text",
+    ),
+    postgres_statement,
+)
+_AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+_ROWS_A_FETCH = 1_000
+
+
+class PostgresBooks:
+    """Implements ``ports.Books``. Each call sees the ledger as it is at that moment; nothing stays open behind it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def spend(self, query: SpendQuery, *, kept_sums: bool = True) -> Sequence[SpendRow]:
+        """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        with self._reading() as connection:
+            connection.execute(_AT_ONE_MOMENT)
+            return SPENDING.rows(query, connection.execute, kept_sums=kept_sums)
+
+    def spent(self, scope: str, subject: str, currency: str, since: datetime | None) -> Decimal:
+        """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        # A scope is the name of its column: only names from that closed set enter the statement.
+        sql = _SPENT.format(column=Scope(scope).value)
+        [row] = self._rows(sql, {"subject": subject, "currency": currency, "since": period_of(since, None)["since"]})
+        return from_nanos(int(row["nanos"]))
+
+    def requests(self, limit: int) -> Sequence[Entry]:
+        """The latest entry of each of the latest ``limit`` attempts, newest first; raises ``LedgerUnavailable``."""
+        return [entry_of(row) for row in self._rows(_REQUESTS, {"limit": limit})]
+
+    def request(self, request_id: str) -> Sequence[Entry]:
+        """All entries of one request, in the order they were written; raises ``LedgerUnavailable``."""
+        return [entry_of(row) for row in self._rows(_REQUEST, {"request_id": request_id})]
+
+    def covered(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, Entry]]:
+        """Failures that another contract covered, each with its cover; raises ``LedgerUnavailable`` as it goes."""
+        return covered_of(map(entry_of, self._rows(_COVERED, period_of(since, until))))
+
+    def attempts(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, ...]]:
+        """All entries of each attempt begun in the period; raises ``LedgerUnavailable`` as it goes."""
+        entries = map(entry_of, self._rows(_ATTEMPTS, period_of(since, until)))
+        for _, group in groupby(entries, key=lambda it: (it.attribution.request_id, it.attribution.attempt)):
+            yield in_order(group)
+
+    def _rows(self, sql: str, parameters: Mapping[str, int | str]) -> Iterator[DictRow]:
+        """A server's cursor: memory does not depend on how many there are."""
+        with self._reading() as connection, connection.cursor(name="books") as cursor:
+            cursor.itersize = _ROWS_A_FETCH
+            yield from cursor.execute(sql, parameters)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """In a transaction."""
+        try:
+            with closing(connect(self._url, read_only=True)) as connection:
+                check_version(connection, self._url)
+                with connection.transaction():
+                    yield connection
+        except psycopg.Error as error:
+            raise LedgerUnavailable(failure_text(self._url, "read", error)) from error

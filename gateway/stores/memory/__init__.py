@@ -1,0 +1,1 @@
+"""What one process counts and claims by itself."""
