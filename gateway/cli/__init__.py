@@ -18,49 +18,49 @@ class _Group:
 
 
 _CONFIG = {
-    "diff": "gateway.cli.config",
-    "history": "gateway.cli.config",
-    "rollback": "gateway.cli.config",
-    "shadow": "gateway.cli.shadow",
+    "diff": "gateway.cli.configuration.config",
+    "history": "gateway.cli.configuration.config",
+    "rollback": "gateway.cli.configuration.config",
+    "shadow": "gateway.cli.configuration.shadow",
 }
 _AUDIT = {
-    "verify": "gateway.cli.audit",
-    "list": "gateway.cli.audit:entries",
+    "verify": "gateway.cli.configuration.audit",
+    "list": "gateway.cli.configuration.audit:entries",
 }
 _RECEIPTS = {
-    "verify": "gateway.cli.receipts",
+    "verify": "gateway.cli.ledger.receipts",
 }
 _LEDGER = {
-    "verify": "gateway.cli.ledger",
-    "key": "gateway.cli.ledger",
-    "migrate": "gateway.cli.ledger_migrate",
+    "verify": "gateway.cli.ledger.verify",
+    "key": "gateway.cli.ledger.verify",
+    "migrate": "gateway.cli.ledger.migrate",
 }
 # Where each command's function is; it is called as the command, unless ':' names it. A group holds further commands.
 _COMMANDS: Mapping[str, "str | _Group"] = {
-    "demo": "gateway.cli.demo",
-    "serve": "gateway.cli.serve",
-    "check": "gateway.cli.check",
-    "schema": "gateway.cli.check",
+    "demo": "gateway.cli.serving.demo",
+    "serve": "gateway.cli.serving.serve",
+    "check": "gateway.cli.configuration.check",
+    "schema": "gateway.cli.configuration.check",
     "config": _Group("Compare configurations, try one on past requests, list earlier ones, go back to one.", _CONFIG),
     "audit": _Group("Verify and read the audit log.", _AUDIT),
-    "routes": "gateway.cli.routes",
-    "explain": "gateway.cli.explain",
-    "ready": "gateway.cli.ready",
-    "contract": "gateway.cli.contract",
-    "providers": "gateway.cli.providers",
-    "diagnose": "gateway.cli.diagnose",
-    "spend": "gateway.cli.spend",
-    "budgets": "gateway.cli.budgets",
-    "export": "gateway.cli.export",
-    "reconcile": "gateway.cli.reconcile",
-    "reprice": "gateway.cli.reprice",
-    "requests": "gateway.cli.requests",
-    "evidence": "gateway.cli.evidence",
-    "masked": "gateway.cli.masked",
+    "routes": "gateway.cli.operations.routes",
+    "explain": "gateway.cli.configuration.explain",
+    "ready": "gateway.cli.operations.ready",
+    "contract": "gateway.cli.operations.contract",
+    "providers": "gateway.cli.configuration.providers",
+    "diagnose": "gateway.cli.operations.diagnose",
+    "spend": "gateway.cli.finance.spend",
+    "budgets": "gateway.cli.finance.budgets",
+    "export": "gateway.cli.finance.export.command",
+    "reconcile": "gateway.cli.finance.reconcile.command",
+    "reprice": "gateway.cli.finance.reprice",
+    "requests": "gateway.cli.operations.requests",
+    "evidence": "gateway.cli.operations.evidence",
+    "masked": "gateway.cli.operations.masked",
     "ledger": _Group("Verify the ledger; make a key that signs it; make its tables in PostgreSQL.", _LEDGER),
     "receipts": _Group("Verify a signed receipt.", _RECEIPTS),
-    "keys": "gateway.cli.keys",
-    "simulate": "gateway.cli.simulate",
+    "keys": "gateway.cli.configuration.keys",
+    "simulate": "gateway.cli.serving.simulate",
 }
 _SIMULATOR_EXTRA = ("PIL", "python_multipart")
 

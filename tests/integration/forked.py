@@ -17,7 +17,7 @@ from typing import TextIO
 from gateway.cli import main
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__, "gateway.cli.serve", "gateway.cli.simulate", "gateway.simulator.app"])
+_FORKS.set_forkserver_preload([__name__, "gateway.cli.serving.serve", "gateway.cli.serving.simulate", "gateway.simulator.app"])
 
 
 class Forked:

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from gateway.cli.check import check
+from gateway.cli.configuration.check import check
 from tests.integration.programs import CONFIG, ROOT, run
 
 BROKEN = sorted((ROOT / "tests" / "data" / "broken").glob("*.yaml"))

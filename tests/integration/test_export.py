@@ -16,7 +16,7 @@ import typer
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from gateway.cli.export import export
+from gateway.cli.finance.export.command import export
 from gateway.core.ledger.entry import Entry
 from tests.integration.booked_month import FORMULA, month, write, written_month
 from tests.integration.programs import run

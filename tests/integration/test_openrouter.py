@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from gateway.app.adapters import probe_of
-from gateway.cli.providers import providers_report
+from gateway.cli.configuration.providers import providers_report
 from gateway.config import load
 from gateway.core.request.images import ImageRequest, Operation
 from gateway.core.secret import Secret

@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway.cli.reconcile import reconcile
+from gateway.cli.finance.reconcile.command import reconcile
 from gateway.core.ledger.entry import Kind
 from gateway.stores import SqliteBooks
 from tests.integration.booked_month import write, written_month

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway.cli.reprice import reprice
+from gateway.cli.finance.reprice import reprice
 from gateway.core.finance.repricing import PREFIX
 from gateway.core.ledger.entry import Entry, Kind
 from gateway.stores import SqliteBooks

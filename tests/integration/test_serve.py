@@ -17,7 +17,7 @@ FREE = {"GATEWAY_PORT": "0", "GATEWAY_ADMIN_PORT": "0"}
 def test_litellm_is_installed_and_not_imported() -> None:
     """It takes seconds to import, and no route here needs it."""
     assert find_spec("litellm") is not None
-    code = "import sys, gateway.cli.serve; print([name for name in ('litellm', 'openai') if name in sys.modules])"
+    code = "import sys, gateway.cli.serving.serve; print([name for name in ('litellm', 'openai') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 

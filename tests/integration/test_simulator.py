@@ -456,7 +456,7 @@ async def test_faults_are_listed_refused_and_cleared(http: aiohttp.ClientSession
     assert (await ask(http))[0] == 200
 
 
-COMMAND = ("import typer; from gateway.cli.simulate import simulate; typer.run(simulate)",)
+COMMAND = ("import typer; from gateway.cli.serving.simulate import simulate; typer.run(simulate)",)
 
 
 async def program(*arguments: str) -> asyncio.subprocess.Process:

@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway.cli.spend import spend
+from gateway.cli.finance.spend import spend
 from gateway.stores import SqliteRollups
 from tests.integration.booked_month import written_month
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from gateway.cli import export_parquet
-from gateway.cli.export_csv import CsvRows, safe
-from gateway.cli.export_file import ExportFailed, replaced
+from gateway.cli.finance.export import parquet_file
+from gateway.cli.finance.export.csv_file import CsvRows, safe
+from gateway.cli.finance.export.target import ExportFailed, replaced
 from gateway.core.finance.table import Column, Form, Row
 
 COLUMNS: list[Column[Row]] = [Column(form.value, form, lambda _: None) for form in Form]
@@ -64,10 +64,10 @@ def test_any_text_survives_csv(texts: list[str]) -> None:
 
 def test_parquet_has_exact_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decimals with nine places, whole numbers, times in UTC; rows come back in their order, out of several groups."""
-    monkeypatch.setattr(export_parquet, "GROUP_ROWS", 2)
+    monkeypatch.setattr(parquet_file, "GROUP_ROWS", 2)
     path = tmp_path / "sheet.parquet"
     with path.open("wb") as stream:
-        sheet = export_parquet.ParquetRows(stream, COLUMNS)
+        sheet = parquet_file.ParquetRows(stream, COLUMNS)
         for number in range(5):
             sheet.write([str(number), *ROW[1:]])
         sheet.write(NOTHING)
@@ -91,7 +91,7 @@ def test_parquet_has_exact_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_an_empty_sheet_is_a_parquet_file_too(tmp_path: Path) -> None:
     """With its columns and no row."""
     with (tmp_path / "empty.parquet").open("wb") as stream:
-        export_parquet.ParquetRows(stream, COLUMNS).close()
+        parquet_file.ParquetRows(stream, COLUMNS).close()
     assert parquet.read_table(tmp_path / "empty.parquet").num_rows == 0
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from gateway.cli.masked_report import MaskedReport, masked_json, masked_table
+from gateway.cli.operations.masked_report import MaskedReport, masked_json, masked_table
 from gateway.core.ledger.masked import Masked
 from tests.contract.ledger_samples import NOON
 from tests.unit.test_reports import printed

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.period import moment_of
-from gateway.cli.requests_report import list_json, list_table, request_json, request_table
+from gateway.cli.operations.requests_report import list_json, list_table, request_json, request_table
+from gateway.cli.terminal.period import moment_of
 from gateway.core.ledger.entry import Kind
 from tests.contract.ledger_samples import NOON, entry
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.spend_paper import Show, spend_csv, spend_json, spend_table
-from gateway.cli.spend_query import dimensions_of, earlier_of, only_of
-from gateway.cli.spend_report import Ask, InCurrency, SpendReport, spend_report
+from gateway.cli.finance.spend_paper import Show, spend_csv, spend_json, spend_table
+from gateway.cli.finance.spend_query import dimensions_of, earlier_of, only_of
+from gateway.cli.finance.spend_report import Ask, InCurrency, SpendReport, spend_report
 from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow, Sums, Tag
 from gateway.core.money.exchange import ExchangeRates
 

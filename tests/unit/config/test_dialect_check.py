@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.providers import providers_report
+from gateway.cli.configuration.providers import providers_report
 from gateway.config.checks import dialects
 from tests.unit.config.samples import base, loaded, problems
 

@@ -1,0 +1,1 @@
+"""The ledger for finance, as a file."""

@@ -1,0 +1,1 @@
+"""The provider's bill against the ledger."""

@@ -1,0 +1,156 @@
+"""A repricing on paper: tables for people, JSON for programs. Currencies are never added together."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.terminal.period import period_text
+from gateway.core.finance.repricing import revision_of
+from gateway.core.finance.repricing_tally import Change, Converted, Remainder, RepricingTally
+from gateway.core.money.amount import amount_text
+from gateway.core.money.pricing import PriceList
+
+_MISSING_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RepriceReport:
+    """The attempts begun in ``[begin, end)`` under ``contracts``, by that list."""
+
+    tally: RepricingTally
+    price_list: PriceList
+    contracts: tuple[str, ...]
+    begin: datetime
+    end: datetime
+    converted: Converted | None
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What was done: adjustments booked now, and such as had been before."""
+
+    booked: int
+    repeated: int
+
+
+def reprice_tables(report: RepriceReport) -> Iterator[RenderableType]:
+    """What changes, then what stays and why."""
+    tally, name = report.tally, f"{report.price_list.id}@{revision_of(report.price_list)}"
+    title = f"By the price list {name}{period_text(report.begin, report.end)}"
+    if not tally.changes:
+        yield Text(f"{title}: it prices no attempt under {', '.join(sorted(report.contracts))}.")
+    else:
+        yield _changes(tally, title)
+    if unknown := sum(it.unknown for it in tally.changes.values()):
+        yield Text(
+            f"The cost of {_attempts(unknown)} was unknown: it is not in 'old', and whole in 'difference'.", style="yellow"
+        )
+    if tally.changes and not tally.adjustments:
+        yield Text("All of them are booked at these prices: there is nothing to book.")
+    if tally.left:
+        yield _left(tally)
+    if report.converted is not None:
+        yield Text(_converted_text(report.converted))
+
+
+def reprice_json(report: RepriceReport, booked: Booked | None) -> str:
+    """Amounts are decimal strings; ``booked`` is ``null`` where nothing was ordered to be booked."""
+    tally = report.tally
+    document = {
+        "list": report.price_list.id,
+        "revision": revision_of(report.price_list),
+        "since": report.begin.isoformat(),
+        "until": report.end.isoformat(),
+        "contracts": sorted(report.contracts),
+        "rows": [_keys(group) | _change(it) for group, it in sorted(tally.changes.items())],
+        "totals": [{"currency": currency} | _change(it) for currency, it in tally.totals().items()],
+        "left": [_keys(group) | {"why": why.value} | _remainder(it) for (group, why), it in sorted(tally.left.items())],
+        "in": None if report.converted is None else _converted(report.converted),
+        "booked": None if booked is None else asdict(booked),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _changes(tally: RepricingTally, title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("contract", "model", "currency"):
+        table.add_column(name, overflow="fold")
+    for name in ("attempts", "to book", "old", "new", "difference"):
+        table.add_column(name, justify="right", overflow="fold")
+    for (contract, model, currency), it in sorted(tally.changes.items()):
+        table.add_row(Text(contract), Text(model), currency, *_cells(it))
+    table.add_section()
+    for currency, it in tally.totals().items():
+        table.add_row("total", "", currency, *_cells(it), style="bold")
+    return table
+
+
+def _cells(it: Change) -> tuple[str, ...]:
+    old = "unknown" if it.unknown == it.attempts else amount_text(it.old)
+    return f"{it.attempts:,}", f"{it.changed:,}", old, amount_text(it.new), _signed(it.difference)
+
+
+def _left(tally: RepricingTally) -> Table:
+    table = Table(title="Not repriced", title_justify="left")
+    for name in ("contract", "model", "why", "currency"):
+        table.add_column(name, overflow="fold")
+    for name in ("attempts", "booked"):
+        table.add_column(name, justify="right", overflow="fold")
+    for ((contract, model, currency), why), it in sorted(tally.left.items()):
+        table.add_row(Text(contract), Text(model), why.value, currency, f"{it.attempts:,}", _known(it))
+    return table
+
+
+def _known(it: Remainder) -> str:
+    return "unknown" if it.unknown == it.attempts else amount_text(it.booked)
+
+
+def _signed(amount: Decimal) -> str:
+    return f"+{amount_text(amount)}" if amount > 0 else amount_text(amount)
+
+
+def _attempts(count: int) -> str:
+    return "1 attempt" if count == 1 else f"{count:,} attempts"
+
+
+def _converted_text(found: Converted) -> str:
+    if found.amount is not None:
+        by = f", by the rates of {', '.join(found.tables)}" if found.tables else ""
+        return f"The difference is {_signed(found.amount)} {found.currency}{by}. It is booked in its own currency."
+    days = _days_text(found.missing)
+    return f"The difference in {found.currency} is unknown: there is no rate {days}. Add it to a table under exchange."
+
+
+def _days_text(missing: Sequence[tuple[str, date]]) -> str:
+    named = ", ".join(f"from {currency} for {day}" for currency, day in missing[:_MISSING_MAX])
+    more = len(missing) - _MISSING_MAX
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _keys(group: tuple[str, str, str]) -> dict[str, Any]:
+    return dict(zip(("contract", "model", "currency"), group, strict=True))
+
+
+def _change(it: Change) -> dict[str, Any]:
+    sums = {name: amount_text(getattr(it, name)) for name in ("old", "new", "difference")}
+    return {"attempts": it.attempts, "to_book": it.changed, "unknown_before": it.unknown} | sums
+
+
+def _remainder(it: Remainder) -> dict[str, Any]:
+    return {"attempts": it.attempts, "booked": amount_text(it.booked), "not_booked": it.unknown}
+
+
+def _converted(found: Converted) -> dict[str, Any]:
+    return {
+        "currency": found.currency,
+        "difference": None if found.amount is None else amount_text(found.amount),
+        "tables": list(found.tables),
+        "missing": [{"currency": currency, "day": day.isoformat()} for currency, day in found.missing],
+    }

@@ -1,0 +1,1 @@
+"""Run something: the gateway, a simulated provider, the demo."""
