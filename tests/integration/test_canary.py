@@ -15,8 +15,8 @@ from tests.integration.odd_provider import PNG, STREAM_HEAD, event, http
 from tests.integration.programs import run, start
 from tests.integration.reloads import tell
 from tests.integration.two_contracts import GENERATIONS, KEY
-from tests.unit.core.test_ours import FORMS
-from tests.unit.core.test_ours import KEY as CANARY
+from tests.unit.core.redaction.test_provider_settings import FORMS
+from tests.unit.core.redaction.test_provider_settings import KEY as CANARY
 
 PARTS = {"cut off", "its end"}
 WHOLE = {name: form for name, form in FORMS.items() if name not in PARTS}

@@ -16,8 +16,8 @@ from gateway.core.evidence.bundle import Evidence
 from gateway.ports import EvidenceShelf, EvidenceUnavailable
 from gateway.stores import EvidenceFile, SqliteEvidence, evidence
 from gateway.stores.evidence import surplus
+from tests.unit.core.evidence.test_bundle import EVIDENCE
 from tests.unit.core.samples import NOW
-from tests.unit.core.test_evidence import EVIDENCE
 
 DAYS_MAX = 14
 Opened = Callable[..., SqliteEvidence]

@@ -14,9 +14,9 @@ from gateway.core.diagnosis.facts import Facts
 from gateway.core.diagnosis.provider_error import read_error
 from gateway.core.diagnosis.rules import RULES, diagnose
 from gateway.core.outcome import Billed, Confidence, Diagnosis, Outcome, Owner, Stage
-from tests.unit.core.test_provider_error import json_values
+from tests.unit.core.diagnosis.test_provider_error import json_values
 
-CORPUS = [json.loads(line) for line in (Path(__file__).parents[2] / "data" / "provider_errors.jsonl").read_text().splitlines()]
+CORPUS = [json.loads(line) for line in (Path(__file__).parents[3] / "data" / "provider_errors.jsonl").read_text().splitlines()]
 STAGES = {"status": Stage.STATUS, "stream_event": Stage.STATUS, "success_body": Stage.BODY}
 
 
