@@ -22,7 +22,7 @@ from gateway.stores import PostgresBooks, PostgresLedger, verify_postgres
 from tests.contract.ledger_samples import NOON, Clock, entry
 from tests.real_postgres import RealPostgres, real_postgres
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OPEN_THEN_WAIT = """
 import asyncio, sys
 from gateway.core.ledger.entry import Kind

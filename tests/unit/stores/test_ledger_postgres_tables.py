@@ -18,9 +18,9 @@ from gateway.stores.ledger.postgres.connection import VERSION
 from gateway.stores.ledger.postgres.migration import migrate
 from tests.contract.ledger_samples import NOON, Clock, entry
 from tests.real_postgres import RealPostgres
-from tests.unit.test_ledger_postgres import checked, columns_of, opened, sql
+from tests.unit.stores.test_ledger_postgres import checked, columns_of, opened, sql
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

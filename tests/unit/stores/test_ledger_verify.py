@@ -18,7 +18,7 @@ from gateway.ports import LedgerUnavailable
 from gateway.signing import Signer, key_set, new_key, published, verified
 from gateway.stores import SqliteLedger, verify_ledger
 from tests.contract.ledger_samples import NOON, entry
-from tests.unit.test_ledger_sqlite import ENDLESS, ROOT
+from tests.unit.stores.test_ledger_sqlite import ENDLESS, ROOT
 
 TRIGGERS = "DROP TRIGGER entry_is_never_changed; DROP TRIGGER entry_is_never_removed; DROP TRIGGER root_is_never_removed;"
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.ports import Stake, StateUnavailable
 from gateway.stores import PostgresBudgets
 from tests.real_postgres import RealPostgres, real_postgres
-from tests.unit.test_ledger_postgres import sql
+from tests.unit.stores.test_ledger_postgres import sql
 
 _WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'"

@@ -20,7 +20,7 @@ from gateway.ports import LedgerUnavailable
 from gateway.stores import SqliteBooks, SqliteLedger, SqliteRollups, verify_ledger
 from tests.contract.ledger_samples import NOON, Clock, entry
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Appends until it is killed, and names each request on standard output only after its append has returned.
 ENDLESS = """
 import asyncio, sys

@@ -8,7 +8,7 @@ from decimal import Decimal
 from gateway.cli.operations.masked_report import MaskedReport, masked_json, masked_table
 from gateway.core.ledger.masked import Masked
 from tests.contract.ledger_samples import NOON
-from tests.unit.test_reports import printed
+from tests.unit.cli.test_reports import printed
 
 ROW = Masked(
     contract="direct",
