@@ -13,8 +13,7 @@ from rich.table import Table
 
 from gateway.app.configuration import load_config
 from gateway.cli.terminal.tables import show
-from gateway.config import ConfigInvalid, Loaded, Problem
-from gateway.config.schema import json_schema
+from gateway.config import ConfigInvalid, Loaded, Problem, json_schema
 from gateway.core.snapshot import Model, Route, Snapshot
 
 
