@@ -30,9 +30,9 @@ def main() -> None:
     found = plan(REQUEST, APP, SNAPSHOT, CONDITIONS)
     for name, keep, failed in CASES:
         with tempfile.TemporaryDirectory() as folder:
-            shelf = SqliteEvidence(Path(folder) / "evidence.sqlite", 14, 100_000, lost=print, clock=lambda: datetime.now(UTC))
-            on_the_way, beside = _measured(EvidenceKeeping(keep, shelf), shelf.flush, found, failed=failed)
-            shelf.close()
+            store = SqliteEvidence(Path(folder) / "evidence.sqlite", 14, 100_000, lost=print, clock=lambda: datetime.now(UTC))
+            on_the_way, beside = _measured(EvidenceKeeping(keep, store), store.flush, found, failed=failed)
+            store.close()
         print(f"{name}: {on_the_way:.1f} us on the way, {beside:.1f} us beside it")
 
 
@@ -52,9 +52,9 @@ def _measured(keeping: EvidenceKeeping, flush: Callable[[], None], found: Plan, 
 def _request(request_id: str, keeping: EvidenceKeeping, found: Plan, *, failed: bool) -> None:
     """As the dispatcher notes one."""
     call = Call(request_id, NOW, APP, SNAPSHOT, REQUEST, _NoBody(), (), "A lighthouse on a cliff")
-    progress = Progress(trail=keeping.begin(call, CONDITIONS, found))
-    if progress.trail is not None:
-        trace = progress.trail.begin(found.candidates[0], 0.0)
+    progress = Progress(request_trace=keeping.begin(call, CONDITIONS, found))
+    if progress.request_trace is not None:
+        trace = progress.request_trace.begin(found.candidates[0], 0.0)
         trace.called, trace.status, trace.headers, trace.ended_s = True, 429 if failed else 200, HEADERS, 0.1
         if failed:
             trace.error, trace.diagnosis = {"message": "Slow down, please."}, THROTTLED

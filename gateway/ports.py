@@ -11,7 +11,7 @@ from gateway.core.contract.links import LinkRules
 from gateway.core.evidence.bundle import Evidence
 from gateway.core.finance.spend import SpendQuery, SpendRow
 from gateway.core.idempotency.claims import Claimed
-from gateway.core.ledger.entry import Entry, Saving
+from gateway.core.ledger.entry import Entry, ReplayEntry
 from gateway.core.outcome import Stage
 from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import ProviderSettings, Route
@@ -181,7 +181,7 @@ class SharedState(Protocol):
         ...
 
 
-class ClaimsShelf(Protocol):
+class ClaimsStore(Protocol):
     """Where replicas agree which requests are the same. Every method may raise ``StateUnavailable``.
 
     ``replica`` names this process: what it claims counts as lost once it is gone.
@@ -205,14 +205,14 @@ class ClaimsShelf(Protocol):
         ...
 
 
-class Savings(Protocol):
+class Replays(Protocol):
     """What repeated requests did not cost, in the ledger's own table."""
 
-    async def saved(self, saving: Saving) -> None:
+    async def saved(self, saving: ReplayEntry) -> None:
         """Durable on return, once a request id; raises ``LedgerUnavailable``."""
         ...
 
-    async def saving(self, request_id: str) -> Saving | None:
+    async def saving(self, request_id: str) -> ReplayEntry | None:
         """What that request saved; ``None`` where it saved nothing. Raises ``LedgerUnavailable``."""
         ...
 
@@ -324,7 +324,7 @@ class EvidenceUnavailable(Exception):
     """What is kept of requests cannot be read now. Its text says what to do."""
 
 
-class EvidenceShelf(Protocol):
+class EvidenceStore(Protocol):
     """Keeps evidence for a while. Losing some is better than standing in a request's way."""
 
     def put(self, make: Callable[[], Evidence]) -> None:

@@ -56,15 +56,15 @@ def signer_of(signing: SigningSettings) -> Signer | None:
 
 
 @contextmanager
-def evidence_shelf(settings: EvidenceSettings, lost: Callable[[int], None]) -> Iterator[SqliteEvidence]:
-    """For writing, until the block is left; a shelf for no request has no file."""
-    shelf = SqliteEvidence(settings.path, settings.days_max, settings.requests_max, lost=lost, clock=now)
+def evidence_store(settings: EvidenceSettings, lost: Callable[[int], None]) -> Iterator[SqliteEvidence]:
+    """For writing, until the block is left; a store for no request has no file."""
+    store = SqliteEvidence(settings.path, settings.days_max, settings.requests_max, lost=lost, clock=now)
     if settings.requests_max:
-        shelf.open()
+        store.open()
     try:
-        yield shelf
+        yield store
     finally:
-        shelf.close()
+        store.close()
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.app.clock import now
 from gateway.config import ConfigInvalid, Loaded, Tokens, load
-from gateway.config.checks.shape import validate
+from gateway.config.checks.schema_errors import validate
 from gateway.config.schema.document import Admin, Configuration
 from gateway.config.source.document import read_tree
 

@@ -12,28 +12,28 @@ from gateway.app.reading import books_of
 from gateway.config import Loaded
 from gateway.config.settings import Settings
 from gateway.engine.claims.claiming import Claiming, Lifetimes
-from gateway.engine.claims.guard import Once
+from gateway.engine.claims.idempotency_guard import IdempotencyGuard
 from gateway.engine.claims.pickup import PickUp
-from gateway.ports import ClaimsShelf, SharedState
+from gateway.ports import ClaimsStore, SharedState
 from gateway.relay.result_folder import ResultFolder
-from gateway.stores import PostgresSavings, SqliteSavings, remembered_claims
+from gateway.stores import PostgresReplays, SqliteReplays, remembered_claims
 from gateway.telemetry.metrics import Metrics
 
 _log = structlog.get_logger("gateway")
 
 
 @asynccontextmanager
-async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> AsyncIterator[tuple[Once, PickUp]]:
+async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> AsyncIterator[tuple[IdempotencyGuard, PickUp]]:
     """While the gateway runs. Only one that shares no state is sure to be alone in its folder of answers."""
     settings, found = loaded.settings, loaded.settings.idempotency
-    savings = (
-        SqliteSavings(settings.ledger.path) if settings.ledger.url is None else PostgresSavings(settings.ledger.url.reveal())
+    replays = (
+        SqliteReplays(settings.ledger.path) if settings.ledger.url is None else PostgresReplays(settings.ledger.url.reveal())
     )
     folder = ResultFolder(settings.results, lambda text: _log.error("results", problem=text))
     async with folder.opened(alone=settings.state.redis_url is None) as results, _claims(settings, state) as claims:
         claiming = Claiming(claims, Lifetimes(found.keys_s, found.window_s), now, metrics.state_failed)
-        pick_up = PickUp(claiming.running, results, books_of(loaded), savings)
-        once = Once(claiming, results, savings, clock=now, saved=metrics.spared)
+        pick_up = PickUp(claiming.running, results, books_of(loaded), replays)
+        once = IdempotencyGuard(claiming, results, replays, clock=now, saved=metrics.spared)
         try:
             yield once, pick_up
         finally:
@@ -41,7 +41,7 @@ async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> As
 
 
 @asynccontextmanager
-async def _claims(settings: Settings, state: SharedState) -> AsyncIterator[ClaimsShelf]:
+async def _claims(settings: Settings, state: SharedState) -> AsyncIterator[ClaimsStore]:
     """Where the state is shared, claims are; otherwise this process keeps them, and a journal of them for the next one."""
     if settings.state.redis_url is not None:
         async with sharing().redis_claims(state) as shared:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
-from gateway.app.adapters import evidence_shelf, ledger_of, probe_of, shared_state, signer_of
+from gateway.app.adapters import evidence_store, ledger_of, probe_of, shared_state, signer_of
 from gateway.app.adjusting import adjusting_of
 from gateway.app.background import tended
 from gateway.app.budgets import budget_keeper
@@ -27,7 +27,7 @@ from gateway.core.routing.decision import decision_of
 from gateway.core.snapshot import Snapshot
 from gateway.engine.admission import Admission
 from gateway.engine.attempt_trace import Keep
-from gateway.engine.capacity import BridgedRoom, Room
+from gateway.engine.capacity import BridgedCapacity, Capacity
 from gateway.engine.dispatch import Dispatcher
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.money.accounting import Accounting
@@ -86,8 +86,8 @@ async def running(
         routes = supervise(loaded, current, state, metrics)
         decisions = DecisionLog(settings.decisions.path, settings.decisions.kept_max)
         stack.callback(decisions.flush)
-        shelf = stack.enter_context(evidence_shelf(settings.evidence, metrics.evidence_lost.inc))
-        evidence = EvidenceKeeping(Keep(settings.evidence.keep) if settings.evidence.requests_max else Keep.NOTHING, shelf)
+        store = stack.enter_context(evidence_store(settings.evidence, metrics.evidence_lost.inc))
+        evidence = EvidenceKeeping(Keep(settings.evidence.keep) if settings.evidence.requests_max else Keep.NOTHING, store)
         accounting = Accounting(ledger, now)
         metrics.watch_owed(lambda: accounting.owed)
         budgets = await stack.enter_async_context(budget_keeper(loaded, state, metrics))
@@ -99,7 +99,7 @@ async def running(
             evidence=evidence,
             decisions=decisions,
             budgets=budgets,
-            room=BridgedRoom(admission, settings.server.bridged_answer_bytes_max),
+            room=BridgedCapacity(admission, settings.server.bridged_answer_bytes_max),
         )
         limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
         once, pick_up = await stack.enter_async_context(protection(loaded, state, metrics))
@@ -118,10 +118,10 @@ async def running(
         )
         operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics, warm=spoken.warm)
         admin = admin_plane(
-            metrics, operations, shelf, routes.observed.readings, adjusting_of(loaded, ledger), settings=settings.admin
+            metrics, operations, store, routes.observed.readings, adjusting_of(loaded, ledger), settings=settings.admin
         )
         addresses = await stack.enter_async_context(planes(settings, data, admin, metrics))
-        for warning in (*loaded.warnings, *loaded.lapsed):
+        for warning in (*loaded.warnings, *loaded.expired):
             _log.warning("config", problem=str(warning))
         _log.info(
             "ready",
@@ -148,7 +148,7 @@ def _dispatcher(
     evidence: EvidenceKeeping,
     decisions: DecisionLog,
     budgets: BudgetKeeper,
-    room: Room,
+    room: Capacity,
 ) -> Dispatcher:
     return Dispatcher(
         spoken,
@@ -158,7 +158,7 @@ def _dispatcher(
         decided=lambda call, known, found: decisions.note(
             decision_of(call.request, call.app, call.snapshot.revision, known, found)
         ),
-        trails=evidence.begin,
+        begin_trace=evidence.begin,
         receipts=Receipts(signer_of(settings.signing), now),
         budgets=budgets,
         room=room,
@@ -194,7 +194,7 @@ def _operations(
     )
     reloader.record_start()
     readiness = Readiness(Walker(probe_of, accounting, now), routes.ready)
-    return Operations(reloader, routes.overrides, routes.conditions.holds, routes.health, readiness, audit, now)
+    return Operations(reloader, routes.overrides, routes.conditions.suspensions, routes.health, readiness, audit, now)
 
 
 def _tell_swept(orphans: int, why: str) -> None:

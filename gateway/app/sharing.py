@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from gateway.ports import BudgetCounters, ClaimsShelf, SharedState
+from gateway.ports import BudgetCounters, ClaimsStore, SharedState
 from gateway.stores.redis.budgets import RedisBudgets
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.state import RedisState
@@ -24,7 +24,7 @@ def redis_budgets(state: SharedState) -> BudgetCounters:
     return RedisBudgets(_of_redis(state))
 
 
-def redis_claims(state: SharedState) -> AbstractAsyncContextManager[ClaimsShelf]:
+def redis_claims(state: SharedState) -> AbstractAsyncContextManager[ClaimsStore]:
     """Claims beside them."""
     return RedisClaims(_of_redis(state)).living()
 

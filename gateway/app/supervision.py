@@ -9,7 +9,7 @@ from gateway.app.clock import now
 from gateway.config import Loaded
 from gateway.config.change.current import Current
 from gateway.core.readiness.staleness import Deadline
-from gateway.engine.routes.conditions import RouteConditions, both_held
+from gateway.engine.routes.conditions import RouteConditions, both_suspended
 from gateway.engine.routes.contract_limits import ContractLimiter
 from gateway.engine.routes.deadlines import Deadlines
 from gateway.engine.routes.health import Health
@@ -45,11 +45,11 @@ def supervise(loaded: Loaded, current: Current, state: SharedState, metrics: Met
     observed = ObservedLimits(now, lambda text: _log.warning("limit differs", problem=text))
     limiter = ContractLimiter(state, observed.effective, metrics.state_failed)
     ready = ready_results(loaded, lambda: current.snapshot)
-    conditions = RouteConditions(health, observed, limiter, both_held(overrides.holds, ready.holds), now)
+    conditions = RouteConditions(health, observed, limiter, both_suspended(overrides.suspensions, ready.suspensions), now)
     deadlines = Deadlines(lambda: current.snapshot, now, _tell_deadline)
     metrics.expect(loaded.snapshot.routes.values())
     metrics.watch_deadlines(deadlines.days_left)
-    metrics.watch_routes(conditions.holds, health.ejections, lambda: observed.readings(current.snapshot.routes.values()))
+    metrics.watch_routes(conditions.suspensions, health.ejections, lambda: observed.readings(current.snapshot.routes.values()))
     return Supervision(overrides, health, observed, ready, conditions, deadlines)
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from gateway.config.checks.budgets import check_budgets
 from gateway.config.checks.capabilities import check_capabilities
 from gateway.config.checks.dialects import check_dialects
-from gateway.config.checks.expired_contracts import lapsed
+from gateway.config.checks.expired_contracts import expired
 from gateway.config.checks.openrouter import check_openrouter
 from gateway.config.checks.policies import check_policies
 from gateway.config.checks.price_series import check_series
 from gateway.config.checks.references import check_references
 from gateway.config.checks.reported_cost import check_reported
-from gateway.config.checks.shape import validate
-from gateway.config.checks.warnings import cautions
+from gateway.config.checks.schema_errors import validate
+from gateway.config.checks.warnings import config_warnings
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.secrets.own_secrets import read_own_secrets
 from gateway.config.secrets.provider_keys import key_files, read_credentials
@@ -33,7 +33,7 @@ class Loaded:
     """A configuration that can run, and what somebody should know about it.
 
     ``looked_at`` are the paths at which an edit could change it. ``files`` are those it was read from, the main one first, and
-    ``contents`` their bytes, one a file; ``credential_files`` are those that hold providers' keys. ``lapsed`` are contracts
+    ``contents`` their bytes, one a file; ``credential_files`` are those that hold providers' keys. ``expired`` are contracts
     used outside their dates: a check refuses them, a gateway that runs lets their routes take no request.
     """
 
@@ -44,7 +44,7 @@ class Loaded:
     files: tuple[Path, ...] = ()
     contents: tuple[bytes, ...] = field(default=(), repr=False)
     credential_files: tuple[Path, ...] = ()
-    lapsed: tuple[Problem, ...] = ()
+    expired: tuple[Problem, ...] = ()
 
 
 def load(path: Path, environment: Mapping[str, str], today: date, tokens: Tokens | None = None) -> Loaded:
@@ -65,8 +65,8 @@ def load(path: Path, environment: Mapping[str, str], today: date, tokens: Tokens
     if problems or written is None:
         raise ConfigInvalid(tuple(sorted(problems)), looked_at)
     snapshot, settings = build_snapshot(written, credentials), settings_of(written, own)
-    warnings = cautions(written, snapshot, tree.root, today)
-    over = lapsed(written, tree.root, today)
+    warnings = config_warnings(written, snapshot, tree.root, today)
+    over = expired(written, tree.root, today)
     return Loaded(snapshot, settings, warnings, looked_at, tree.files, tree.contents, credential_files, over)
 
 

@@ -26,7 +26,7 @@ class Keep(StrEnum):
 
 
 @dataclass(slots=True)
-class Trace:
+class AttemptTrace:
     """One attempt. ``error`` is what the caller would be told of its failure; times are seconds since the request came in.
 
     ``called``: the provider was asked. ``ended_s`` is ``None`` until the attempt has ended.
@@ -45,7 +45,7 @@ class Trace:
 
 
 @dataclass(slots=True)
-class Trail:
+class RequestTrace:
     """One request. ``linked``: its tag may say where its evidence is.
 
     ``prompt`` is there to be found in a provider's error, and taken out of it; it is never kept.
@@ -61,11 +61,11 @@ class Trail:
     found: Plan | Refusal
     keep: Keep
     linked: bool
-    traces: list[Trace] = field(default_factory=list)
+    traces: list[AttemptTrace] = field(default_factory=list)
 
-    def begin(self, candidate: Candidate, began_s: float) -> Trace:
+    def begin(self, candidate: Candidate, began_s: float) -> AttemptTrace:
         """The trace of an attempt that begins now."""
-        trace = Trace(candidate, began_s)
+        trace = AttemptTrace(candidate, began_s)
         if len(self.traces) < TRACES_MAX:
             self.traces.append(trace)
         return trace

@@ -12,7 +12,7 @@ from gateway.core.outcome import Diagnosis
 from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import App, Route, Snapshot
 from gateway.core.tag import Fallback, Header, Tag
-from gateway.engine.attempt_trace import Trail
+from gateway.engine.attempt_trace import RequestTrace
 from gateway.ports import Content
 
 
@@ -77,9 +77,9 @@ class Progress:
     """How far a call has come: what its log line, its metrics and an error's tag can say. Filled in as the call goes on.
 
     ``attempts`` counts the calls that were made; ``failed`` are the attempts that delivered nothing, in their order, with
-    those for which a contract's limit had no room. ``trail`` is what its evidence is made of, once there is a plan or none;
-    ``receipt`` is that of the delivery, where the app wants one. ``original_id`` is the earlier request that this one repeats;
-    ``budget`` says which is nearly used up.
+    those for which a contract's limit had no room. ``request_trace`` is what its evidence is made of, once there is a plan or
+    none; ``receipt`` is that of the delivery, where the app wants one. ``original_id`` is the earlier request that this one
+    repeats; ``budget`` says which is nearly used up.
     """
 
     attempts: int = 0
@@ -91,15 +91,15 @@ class Progress:
     diagnosis: Diagnosis | None = None
     upstream_wait_s: float = 0.0
     head_sent: bool = False
-    trail: Trail | None = None
+    request_trace: RequestTrace | None = None
     receipt: str = ""
     original_id: str = ""
     budget: str = ""
 
     def tag(self, request_id: str) -> Tag:
         """What is known now."""
-        trail = self.trail
-        evidence = trail is not None and trail.linked and trail.kept(failed=self.blemished)
+        request_trace = self.request_trace
+        evidence = request_trace is not None and request_trace.linked and request_trace.kept(failed=self.blemished)
         return Tag(
             request_id,
             self.attempts,

@@ -8,16 +8,16 @@ from gateway.core.snapshot import Route
 from gateway.engine.admission import Admission, Pool
 from gateway.engine.call import Call
 
-Room = Callable[[Call, Route], AbstractContextManager[None]]
+Capacity = Callable[[Call, Route], AbstractContextManager[None]]
 
 
-def no_room_needed(call: Call, route: Route) -> AbstractContextManager[None]:
-    """A ``Room`` where no route is bridged."""
+def no_capacity_needed(call: Call, route: Route) -> AbstractContextManager[None]:
+    """A ``Capacity`` where no route is bridged."""
     return nullcontext()
 
 
-class BridgedRoom:
-    """A ``Room``: of the bytes that this process takes at once, a bridged call holds all that it may come to."""
+class BridgedCapacity:
+    """A ``Capacity``: of the bytes that this process takes at once, a bridged call holds all that it may come to."""
 
     def __init__(self, admission: Admission, answer_bytes_max: int) -> None:
         self._admission, self._answer_bytes_max = admission, answer_bytes_max

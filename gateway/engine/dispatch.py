@@ -12,19 +12,19 @@ from gateway.core.outcome import Refusal
 from gateway.core.request.images import ENDPOINTS
 from gateway.core.routing.attempts import Attempt, Moment, Stop, Wait, next_step
 from gateway.core.routing.choice import Candidate
-from gateway.core.routing.eligibility import Conditions, Hold, Reason
+from gateway.core.routing.eligibility import Conditions, Reason, Suspension
 from gateway.core.routing.plan import Plan, plan
 from gateway.core.snapshot import OnDisconnect
-from gateway.engine.attempt_trace import Trace, Trail
+from gateway.engine.attempt_trace import AttemptTrace, RequestTrace
 from gateway.engine.call import Call, Client, Failure, Progress
-from gateway.engine.capacity import Room, no_room_needed
+from gateway.engine.capacity import Capacity, no_capacity_needed
 from gateway.engine.evidence import untraced
 from gateway.engine.failures import failure_of_answer, failure_of_departure, failure_of_limit, failure_without_answer
 from gateway.engine.money.accounting import Accounting, Booking
 from gateway.engine.money.budgets import BudgetKeeper, ContractSpent, Holding
 from gateway.engine.money.receipts import NO_RECEIPTS, Receipts
 from gateway.engine.relaying import relay
-from gateway.engine.response_writer import Outlet, request_id_of
+from gateway.engine.response_writer import ResponseWriter, request_id_of
 from gateway.engine.retry_budget import RetryBudget
 from gateway.engine.routes.conditions import RouteConditions
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamResponse
@@ -33,7 +33,7 @@ from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamRespon
 class Dispatcher:
     """Serves calls. ``providers`` are the dialects' implementations by name; ``heartbeat_s`` is for streams that are silent.
 
-    ``decided`` is told of every plan, or of the refusal in its place; ``trails`` begins what its evidence is made of.
+    ``decided`` is told of every plan, or of the refusal in its place; ``begin_trace`` begins what its evidence is made of.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class Dispatcher:
         *,
         heartbeat_s: float,
         decided: Callable[[Call, Conditions, Plan | Refusal], None],
-        trails: Callable[[Call, Conditions, Plan | Refusal], Trail] = untraced,
+        begin_trace: Callable[[Call, Conditions, Plan | Refusal], RequestTrace] = untraced,
         receipts: Receipts = NO_RECEIPTS,
         budgets: BudgetKeeper,
-        room: Room = no_room_needed,
+        room: Capacity = no_capacity_needed,
     ) -> None:
         self._providers, self._accounting, self._conditions = providers, accounting, conditions
-        self._heartbeat_s, self._decided, self._trails, self._receipts = heartbeat_s, decided, trails, receipts
+        self._heartbeat_s, self._decided, self._begin_trace, self._receipts = heartbeat_s, decided, begin_trace, receipts
         self._retries, self._budgets, self._room = RetryBudget(), budgets, room
 
     async def serve(self, call: Call, client: Client, progress: Progress) -> Failure | None:
@@ -59,20 +59,20 @@ class Dispatcher:
         Raises ``Refusal`` where no attempt is made and ``LedgerUnavailable`` where none can be booked. Where the failure comes
         after the answer's head has left (``progress.head_sent``), the client's connection must be broken off.
         """
-        outlet = Outlet(call, client, progress, self._heartbeat_s)
+        writer = ResponseWriter(call, client, progress, self._heartbeat_s)
         with self._retries.request():
-            failure = await self._served(call, client, outlet, progress)
+            failure = await self._served(call, client, writer, progress)
         if failure is not None and progress.head_sent:
-            await outlet.fail(failure)
+            await writer.fail(failure)
         return failure
 
-    async def _served(self, call: Call, client: Client, outlet: Outlet, progress: Progress) -> Failure | None:
+    async def _served(self, call: Call, client: Client, writer: ResponseWriter, progress: Progress) -> Failure | None:
         """Plan and follow the plan; anew, without a contract's routes, where the contract's budget has no room."""
         spent: dict[str, ContractSpent] = {}
         while True:
-            the_plan, progress.trail = self._plan(call, progress, spent)
+            the_plan, progress.request_trace = self._plan(call, progress, spent)
             try:
-                return await self._follow(the_plan, _Job(call, client, outlet, progress, progress.trail))
+                return await self._follow(the_plan, _Job(call, client, writer, progress, progress.request_trace))
             except ContractSpent as found:
                 spent[found.account.subject] = found
 
@@ -100,23 +100,23 @@ class Dispatcher:
             attempts += (attempt,)
         return failure
 
-    def _plan(self, call: Call, progress: Progress, spent: Mapping[str, ContractSpent]) -> tuple[Plan, Trail]:
+    def _plan(self, call: Call, progress: Progress, spent: Mapping[str, ContractSpent]) -> tuple[Plan, RequestTrace]:
         conditions = _without(self._conditions.of(call), call, spent)
         try:
             found = plan(call.request, call.app, call.snapshot, conditions)
         except Refusal as refusal:
             # Without the budgets there was a route: they are why there is none.
             told = next((it.refusal for it in spent.values()), refusal)
-            progress.trail = self._trails(call, conditions, told)
+            progress.request_trace = self._begin_trace(call, conditions, told)
             self._decided(call, conditions, told)
             raise told from None
         self._decided(call, conditions, found)
-        return found, self._trails(call, conditions, found)
+        return found, self._begin_trace(call, conditions, found)
 
     async def _attempt(self, job: "_Job", candidate: Candidate) -> tuple[Failure, Attempt] | None:
         """One attempt: ``None`` where it delivered, otherwise what the client is told of it and what the next step must know."""
         route, progress, began_s = candidate.route, job.progress, job.elapsed_s
-        trace = job.trail.begin(candidate, began_s)
+        trace = job.request_trace.begin(candidate, began_s)
         progress.cost = progress.diagnosis = None
         with self._conditions.attempt(route, job.call.app.id) as ending, self._room(job.call, route):
             async with await self._budgets.hold(job.call, candidate) as holding:
@@ -145,7 +145,7 @@ class Dispatcher:
             jitter=random.random(),  # noqa: S311 -- no secret depends on it
         )
 
-    async def _call(self, job: "_Job", trace: Trace, holding: Holding) -> Failure | None:
+    async def _call(self, job: "_Job", trace: AttemptTrace, holding: Holding) -> Failure | None:
         """One upstream call between its two ledger entries."""
         progress, candidate = job.progress, trace.candidate
         async with await self._accounting.reserve(job.call, candidate, progress.attempts + 1, holding) as booking:
@@ -161,10 +161,10 @@ class Dispatcher:
                 progress.cost = await booking.fail(failure.diagnosis)
             return failure
 
-    async def _deliver(self, job: "_Job", trace: Trace, booking: Booking) -> Failure | None:
+    async def _deliver(self, job: "_Job", trace: AttemptTrace, booking: Booking) -> Failure | None:
         candidate, begun = trace.candidate, time.perf_counter()
         try:
-            response = await job.outlet.alive(self._send(job.call, candidate))
+            response = await job.writer.alive(self._send(job.call, candidate))
         except UpstreamFailed as failed:
             return failure_without_answer(failed)
         finally:
@@ -176,7 +176,7 @@ class Dispatcher:
             booking.upstream_request_id = request_id_of(response, candidate.route.provider)
             if response.status != 200:
                 return await failure_of_answer(response, candidate.route, job.call.body.links)
-            return await relay(job.call, job.outlet, response, booking, job.progress, receipts=self._receipts)
+            return await relay(job.call, job.writer, response, booking, job.progress, receipts=self._receipts)
         finally:
             response.release()
 
@@ -199,9 +199,9 @@ class _Job:
 
     call: Call
     client: Client
-    outlet: Outlet
+    writer: ResponseWriter
     progress: Progress
-    trail: Trail
+    request_trace: RequestTrace
     begun_s: float = field(default_factory=time.monotonic)
 
     @property
@@ -213,12 +213,12 @@ def _without(conditions: Conditions, call: Call, spent: Mapping[str, ContractSpe
     """As if the routes of these contracts were held."""
     if not spent:
         return conditions
-    holds = dict(conditions.holds)
+    suspensions = dict(conditions.suspensions)
     for route in call.snapshot.routes.values():
         if (found := spent.get(route.contract.id)) is not None:
             what = f"the budget '{found.account.budget.id}' of its contract has no room for the request"
-            holds[route.id] = (*holds.get(route.id, ()), Hold(Reason.BUDGET, found.account.until, what))
-    return replace(conditions, holds=holds)
+            suspensions[route.id] = (*suspensions.get(route.id, ()), Suspension(Reason.BUDGET, found.account.until, what))
+    return replace(conditions, suspensions=suspensions)
 
 
 async def _left_within(client: Client, wait_s: float) -> bool:

@@ -18,7 +18,7 @@ from gateway.core.evidence.bundle import (
     terms_of,
 )
 from gateway.core.outcome import Outcome, Refusal
-from gateway.core.redaction.prompts import without_echo
+from gateway.core.redaction.prompts import without_prompt
 from gateway.core.redaction.provider_settings import ours_at
 from gateway.core.redaction.secrets import redact, redact_foreign
 from gateway.core.request.images import ENDPOINTS
@@ -27,9 +27,9 @@ from gateway.core.routing.placement import NAME_CHARS_SHOWN
 from gateway.core.routing.plan import Plan, survey
 from gateway.core.snapshot import ProviderSettings
 from gateway.core.tag import NONE
-from gateway.engine.attempt_trace import Keep, Trace, Trail
+from gateway.engine.attempt_trace import AttemptTrace, Keep, RequestTrace
 from gateway.engine.call import Call, Progress
-from gateway.ports import EvidenceShelf
+from gateway.ports import EvidenceStore
 
 HEADER_CHARS_MAX = 200
 HEADERS_MAX = 24
@@ -49,32 +49,32 @@ _LIMIT_HEADERS = "x-ratelimit-"
 
 
 class EvidenceKeeping:
-    """Decides of which requests evidence is kept, and hands it to the shelf once they have ended."""
+    """Decides of which requests evidence is kept, and hands it to the store once they have ended."""
 
-    def __init__(self, keep: Keep, shelf: EvidenceShelf) -> None:
-        self._keep, self.shelf = keep, shelf
+    def __init__(self, keep: Keep, store: EvidenceStore) -> None:
+        self._keep, self.store = keep, store
 
-    def begin(self, call: Call, conditions: Conditions, found: Plan | Refusal) -> Trail:
-        """The trail of a request that has a plan, or a refusal in its place."""
-        return _trail(call, conditions, found, self._keep, linked=not self.shelf.failing)
+    def begin(self, call: Call, conditions: Conditions, found: Plan | Refusal) -> RequestTrace:
+        """The trace of a request that has a plan, or a refusal in its place."""
+        return _request_trace(call, conditions, found, self._keep, linked=not self.store.failing)
 
     def end(self, progress: Progress, status: int) -> None:
         """The request has ended with that status (0: none was sent). What is not kept is forgotten."""
-        trail = progress.trail
-        if trail is None or not trail.kept(failed=progress.blemished):
+        request_trace = progress.request_trace
+        if request_trace is None or not request_trace.kept(failed=progress.blemished):
             return
-        for trace in trail.traces:
+        for trace in request_trace.traces:
             trace.headers = _picked(trace.headers)
-        self.shelf.put(partial(evidence_of, trail, _ended(progress, status)))
+        self.store.put(partial(evidence_of, request_trace, _ended(progress, status)))
 
 
-def untraced(call: Call, conditions: Conditions, found: Plan | Refusal) -> Trail:
-    """A trail that leads nowhere."""
-    return _trail(call, conditions, found, Keep.NOTHING, linked=False)
+def untraced(call: Call, conditions: Conditions, found: Plan | Refusal) -> RequestTrace:
+    """A trace that leads nowhere."""
+    return _request_trace(call, conditions, found, Keep.NOTHING, linked=False)
 
 
-def _trail(call: Call, conditions: Conditions, found: Plan | Refusal, keep: Keep, *, linked: bool) -> Trail:
-    return Trail(
+def _request_trace(call: Call, conditions: Conditions, found: Plan | Refusal, keep: Keep, *, linked: bool) -> RequestTrace:
+    return RequestTrace(
         call.request_id,
         call.received_at,
         call.app,
@@ -88,16 +88,16 @@ def _trail(call: Call, conditions: Conditions, found: Plan | Refusal, keep: Keep
     )
 
 
-def evidence_of(trail: Trail, ended: Ended) -> Evidence:
+def evidence_of(request_trace: RequestTrace, ended: Ended) -> Evidence:
     """All of it, for operators. It may take a while: not for the loop."""
     return Evidence(
-        request_id=trail.request_id,
-        at=trail.received_at,
+        request_id=request_trace.request_id,
+        at=request_trace.received_at,
         audience=Audience.OPS,
-        attempts=tuple(_attempt(number, trace, trail) for number, trace in enumerate(trail.traces, 1)),
-        revision=trail.snapshot.revision,
-        asked=_asked(trail),
-        decided=_decided(trail),
+        attempts=tuple(_attempt(number, trace, request_trace) for number, trace in enumerate(request_trace.traces, 1)),
+        revision=request_trace.snapshot.revision,
+        asked=_asked(request_trace),
+        decided=_decided(request_trace),
         ended=ended,
     )
 
@@ -116,11 +116,11 @@ def _ended(progress: Progress, status: int) -> Ended:
     )
 
 
-def _asked(trail: Trail) -> Asked:
-    request = trail.request
+def _asked(request_trace: RequestTrace) -> Asked:
+    request = request_trace.request
     return Asked(
-        app=trail.app.id,
-        model=_name(request.model, trail.prompt),
+        app=request_trace.app.id,
+        model=_name(request.model, request_trace.prompt),
         path=f"/v1/{ENDPOINTS[request.operation]}",
         operation=request.operation.value,
         size=request.size,
@@ -131,42 +131,42 @@ def _asked(trail: Trail) -> Asked:
     )
 
 
-def _decided(trail: Trail) -> Decided:
+def _decided(request_trace: RequestTrace) -> Decided:
     """A refusal does not say what was against each route: the plan is looked at once more, without choosing."""
-    found = trail.found
+    found = request_trace.found
     if isinstance(found, Refusal):
         try:
-            found = survey(trail.request, trail.app, trail.snapshot, trail.conditions)
+            found = survey(request_trace.request, request_trace.app, request_trace.snapshot, request_trace.conditions)
         except Refusal:
             return Decided((), ())
     return Decided(
         tuple(candidacy_of(it.route) for it in found.candidates[:ROUTES_MAX]),
         tuple(
-            DropEvidence(it.route.id, it.reason.value, it.owner, _name(it.what, trail.prompt), it.remedy)
+            DropEvidence(it.route.id, it.reason.value, it.owner, _name(it.what, request_trace.prompt), it.remedy)
             for it in found.dropped[:ROUTES_MAX]
         ),
     )
 
 
-def _attempt(number: int, trace: Trace, trail: Trail) -> AttemptEvidence:
+def _attempt(number: int, trace: AttemptTrace, request_trace: RequestTrace) -> AttemptEvidence:
     route, settings = trace.candidate.route, trace.candidate.route.provider
     ids = {name: trace.headers[name] for name in REQUEST_ID_HEADERS if name in trace.headers}
     said = {name: value for name, value in trace.headers.items() if name not in ids}
-    ended_s, clean = trace.ended_s, partial(_clean, settings=settings, prompt=trail.prompt)
+    ended_s, clean = trace.ended_s, partial(_clean, settings=settings, prompt=request_trace.prompt)
     return AttemptEvidence(
         number=number,
-        at=trail.received_at + timedelta(seconds=trace.began_s),
+        at=request_trace.received_at + timedelta(seconds=trace.began_s),
         route=route.id,
         provider=settings.id,
         upstream_model=route.upstream_model,
-        endpoint=ENDPOINTS[trail.request.operation],
+        endpoint=ENDPOINTS[request_trace.request.operation],
         terms=terms_of(route.contract),
         called=trace.called,
         outcome=_outcome(trace),
         organization=settings.organization or "",
         project=settings.project or "",
         status=trace.status or None,
-        error=_error(trace, settings, trail.prompt),
+        error=_error(trace, settings, request_trace.prompt),
         request_ids={name: clean(value) for name, value in ids.items()},
         headers={clean(name): clean(value) for name, value in said.items()},
         upstream_ms=round(trace.upstream_s * 1000, 1),
@@ -176,14 +176,14 @@ def _attempt(number: int, trace: Trace, trail: Trail) -> AttemptEvidence:
     )
 
 
-def _outcome(trace: Trace) -> Outcome | None:
+def _outcome(trace: AttemptTrace) -> Outcome | None:
     """An attempt that never came to an end has none: its ledger entries say what is known of the money."""
     if trace.diagnosis is not None:
         return trace.diagnosis.outcome
     return None if trace.ended_s is None else Outcome.COMPLETED
 
 
-def _error(trace: Trace, settings: ProviderSettings, prompt: str) -> ErrorText | None:
+def _error(trace: AttemptTrace, settings: ProviderSettings, prompt: str) -> ErrorText | None:
     """What the caller is told, without what the provider repeats of its prompt."""
     if trace.error is None:
         return None
@@ -205,8 +205,8 @@ def _plain(text: str) -> bool:
 
 def _name(text: str, prompt: str) -> str:
     """Of the caller's own words no more than a name has."""
-    return redact(without_echo(text[:NAME_CHARS_SHOWN], prompt).encode("utf-8", "replace").decode())
+    return redact(without_prompt(text[:NAME_CHARS_SHOWN], prompt).encode("utf-8", "replace").decode())
 
 
 def _clean(text: str, settings: ProviderSettings, prompt: str) -> str:
-    return redact_foreign(without_echo(ours_at(settings).without(text), prompt)).encode("utf-8", "replace").decode()
+    return redact_foreign(without_prompt(ours_at(settings).without(text), prompt)).encode("utf-8", "replace").decode()

@@ -13,7 +13,7 @@ from gateway.engine.call import Call, Failure, Progress
 from gateway.engine.failures import failure_of_event, failure_without_answer
 from gateway.engine.money.accounting import Booking
 from gateway.engine.money.receipts import Receipts
-from gateway.engine.response_writer import Outlet
+from gateway.engine.response_writer import ResponseWriter
 from gateway.ports import UpstreamFailed, UpstreamResponse
 from gateway.relay.answer import Answer, ImageAnswer, ImageEvents
 from gateway.relay.response_answer import ResponseAnswer, ResponseEvents
@@ -26,24 +26,24 @@ _log = structlog.get_logger("gateway")
 
 
 async def relay(
-    call: Call, outlet: Outlet, response: UpstreamResponse, booking: Booking, progress: Progress, *, receipts: Receipts
+    call: Call, writer: ResponseWriter, response: UpstreamResponse, booking: Booking, progress: Progress, *, receipts: Receipts
 ) -> Failure | None:
     """Nothing leaves before image data has begun; the end leaves after the settlement."""
-    outlet.adopt(response)
+    writer.adopt(response)
     hashed = receipts.wanted(call)
     answer = answer_to(call.request, hashed=hashed)
     held = _Held(answer, booking.route.provider)
     try:
         _check_form(call, response)
         chunks = response.chunks()
-        while not answer.finished and (chunk := await outlet.alive(anext(chunks, None))) is not None:
+        while not answer.finished and (chunk := await writer.alive(anext(chunks, None))) is not None:
             held.add(answer.feed(chunk))
             # An error that comes with the first image data is still told as a status: nothing has left.
             begun = progress.head_sent or (answer.carries_image and answer.error is None)
             # A text leaves whole, so that what is ours in it is found; an image leaves as it comes.
             if begun and not answer.finished and (answer.in_image or answer.at_boundary):
-                await outlet.write(held.take())
-            outlet.at_boundary = answer.at_boundary
+                await writer.write(held.take())
+            writer.at_boundary = answer.at_boundary
             if answer.error is not None:
                 # A response's text model has run, whatever became of the image.
                 ran = answer.carries_image or call.request.text is not None
@@ -55,7 +55,7 @@ async def relay(
     progress.cost = await booking.settle(delivery, progress.discrepancies)
     progress.images = delivery.images
     progress.receipt = receipts.of(call, booking.route, delivery, progress.cost)
-    await outlet.finish(held.take() + answer.closing(_member(call, delivery, progress)))
+    await writer.finish(held.take() + answer.closing(_member(call, delivery, progress)))
     return None
 
 

@@ -29,7 +29,7 @@ _STREAM_HEAD = (
 _Result = TypeVar("_Result")
 
 
-class Outlet:
+class ResponseWriter:
     """``at_boundary``: whether a stream stands between two events, so that something of the gateway's own may be written."""
 
     def __init__(self, call: Call, client: Client, progress: Progress, heartbeat_s: float) -> None:

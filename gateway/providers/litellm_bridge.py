@@ -22,10 +22,10 @@ from gateway.core.contract.bridged import ANSWER_BYTES_MAX, CALLS_MAX, answer_by
 from gateway.core.outcome import Stage
 from gateway.ports import UpstreamCall, UpstreamFailed, UpstreamResponse
 from gateway.providers.errors import upstream_failed
-from gateway.providers.kept_answer import JSON, KeptAnswer, refusal
 from gateway.providers.litellm_answer import encoded, pictured
+from gateway.providers.litellm_parameters import Wish, WishRefused, wish_of
 from gateway.providers.litellm_transport import AnswerUnusable, BoundedTransport
-from gateway.providers.litellm_wish import Wish, WishRefused, wish_of
+from gateway.providers.stored_answer import JSON, StoredAnswer, refusal
 
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
 # A success that holds no image: whoever reads it finds the reason, and does not take it for a refusal that cost nothing.
@@ -96,7 +96,7 @@ def _loaded() -> tuple[Any, ssl.SSLContext]:
     return calls, ssl.create_default_context()
 
 
-def _called(calls: Any, call: UpstreamCall, wish: Wish, transport: BoundedTransport) -> KeptAnswer:
+def _called(calls: Any, call: UpstreamCall, wish: Wish, transport: BoundedTransport) -> StoredAnswer:
     """In a thread: the call and its answer, or what the provider said instead; raises ``UpstreamFailed``."""
     with httpx.Client(transport=transport, trust_env=False, follow_redirects=False, headers=_AGENT) as client:
         try:
@@ -106,10 +106,10 @@ def _called(calls: Any, call: UpstreamCall, wish: Wish, transport: BoundedTransp
     if not pictured(answer):
         return _as_said(transport.last)
     transport.last = None
-    return KeptAnswer(200, JSON, encoded(answer))
+    return StoredAnswer(200, JSON, encoded(answer))
 
 
-def _of_error(error: Exception, last: httpx.Response | None) -> KeptAnswer:
+def _of_error(error: Exception, last: httpx.Response | None) -> StoredAnswer:
     """The provider's own status, headers and body, whatever litellm has made of them; raises ``UpstreamFailed``."""
     chain = _causes(error)
     if unusable := next((it for it in chain if isinstance(it, AnswerUnusable)), None):
@@ -127,12 +127,12 @@ def _of_error(error: Exception, last: httpx.Response | None) -> KeptAnswer:
     raise UpstreamFailed(Stage.CONNECT, "litellm could not turn the request into the provider's") from error
 
 
-def _as_said(last: httpx.Response | None) -> KeptAnswer:
+def _as_said(last: httpx.Response | None) -> StoredAnswer:
     """An answer without an image, as it came; raises ``UpstreamFailed`` where it is not even a refusal."""
     if last is None or 300 <= last.status_code < 400 or (last.status_code < 300 and not _is_object(last.content)):
         raise UpstreamFailed(Stage.BODY, "the answer is not what its API promises")
     status = last.status_code if last.status_code >= 400 else _NO_IMAGE
-    return KeptAnswer(status, {name.lower(): value for name, value in last.headers.items()}, last.content)
+    return StoredAnswer(status, {name.lower(): value for name, value in last.headers.items()}, last.content)
 
 
 def _is_object(body: bytes) -> bool:

@@ -13,9 +13,9 @@ from litellm.types.utils import ImageResponse
 from gateway.core.contract.bridged import vendor_of
 from gateway.core.snapshot import ProviderSettings
 from gateway.providers import litellm_flux, litellm_vertex
-from gateway.providers.litellm_silence import Silent
+from gateway.providers.litellm_logging import Silent
+from gateway.providers.litellm_parameters import Wish, WishRefused
 from gateway.providers.litellm_transport import BoundedTransport
-from gateway.providers.litellm_wish import Wish, WishRefused
 
 # Without the wrapper that logs, caches, calls back and tries again, and keeps answers for as long as it likes.
 _generated: Callable[..., Any] = unwrap(image_generation)

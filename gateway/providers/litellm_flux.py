@@ -16,9 +16,9 @@ from litellm.llms.custom_httpx.http_handler import HTTPHandler
 from litellm.types.utils import ImageResponse
 
 from gateway.core.snapshot import ProviderSettings
-from gateway.providers.litellm_silence import Silent
+from gateway.providers.litellm_logging import Silent
+from gateway.providers.litellm_parameters import Wish
 from gateway.providers.litellm_transport import AnswerUnusable, BoundedTransport
-from gateway.providers.litellm_wish import Wish
 
 VENDOR = "black_forest_labs"
 # The first question comes soon, the later ones at leisure: the fast models take a second, the slow ones half a minute.

@@ -12,8 +12,8 @@ from litellm.llms.vertex_ai.image_generation.image_generation_handler import Ver
 from litellm.types.utils import ImageResponse
 
 from gateway.core.snapshot import ProviderSettings
-from gateway.providers.litellm_silence import Silent
-from gateway.providers.litellm_wish import Wish
+from gateway.providers.litellm_logging import Silent
+from gateway.providers.litellm_parameters import Wish
 
 VENDOR = "vertex_ai"
 

@@ -7,9 +7,9 @@ Bytes pass as they come in both directions. What differs in an answer passes too
 from dataclasses import replace
 
 from gateway.ports import UpstreamCall, UpstreamResponse
-from gateway.providers.kept_answer import without_a_word
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.providers.openrouter_request import NoWord, translated
+from gateway.providers.stored_answer import without_a_word
 
 PATH = "images"
 # What names the generation in its records; its image API documents no other id of a request (2026-11-24).

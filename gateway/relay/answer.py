@@ -12,9 +12,9 @@ from gateway.core.money.tokens import Usage, usage_of
 from gateway.core.request.body_field import WORD
 from gateway.core.request.picture import Picture
 from gateway.relay.event_stream import ImageStream
-from gateway.relay.kept_json import exact_json
 from gateway.relay.picture import picture_of
 from gateway.relay.picture_digest import hashed_picture
+from gateway.relay.raw_json import exact_json
 from gateway.relay.scanner import MalformedAnswer
 from gateway.relay.unwrapping import UnwrappingScanner
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from gateway.core.request.picture import Picture
-from gateway.relay.kept_json import object_of
+from gateway.relay.raw_json import object_of
 from gateway.relay.scanner import AT_TOP, STRING_BYTES_KEPT, EnvelopeScanner, MalformedAnswer, Places
 
 HELD_BYTES_MAX = 64 * 1024

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from gateway.core.secret import Secret
-from gateway.relay.seal import SALT_BYTES, Seal, SealBroken
+from gateway.relay.encryption import SALT_BYTES, DecryptionFailed, FrameCipher
 
 FRAME_BYTES = 512 * 1024
-_PLAIN, _SEALED = b"IGWR\x01p", b"IGWR\x01s"
+_PLAIN, _ENCRYPTED = b"IGWR\x01p", b"IGWR\x01s"
 _PREFACE_BYTES = len(_PLAIN) + SALT_BYTES
 _LENGTH = struct.Struct(">I")
 _FOOTER = struct.Struct(">Q4s")
@@ -22,7 +22,7 @@ _HEAD_NUMBER = 2**64
 
 
 class ResultUnreadable(Exception):
-    """The file is not a whole result of that request, or was sealed under another key."""
+    """The file is not a whole result of that request, or was encrypted under another key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class ResultFile:
     """A file that is being written, in threads, one call at a time. Raises ``OSError``."""
 
     def __init__(self, path: Path, request_id: str, key: Secret | None) -> None:
-        self._path, self._seal = path, Seal(key, request_id)
+        self._path, self._cipher = path, FrameCipher(key, request_id)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._frames = 0
         self.size = 0
-        self._write((_PLAIN if key is None else _SEALED) + self._seal.salt)
+        self._write((_PLAIN if key is None else _ENCRYPTED) + self._cipher.salt)
 
     def add(self, chunks: Iterable[bytes]) -> None:
         """In frames of about ``FRAME_BYTES``, however much waits: whoever writes or reads a frame holds the whole of it."""
@@ -78,9 +78,9 @@ class ResultFile:
             self._descriptor = -1
 
     def _write_frame(self, number: int, frame: bytes) -> None:
-        sealed = self._seal.close(number, frame)
-        self._write(_LENGTH.pack(len(sealed)))
-        self._write(sealed)
+        encrypted = self._cipher.encrypt(number, frame)
+        self._write(_LENGTH.pack(len(encrypted)))
+        self._write(encrypted)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -96,7 +96,7 @@ class KeptFile:
     def __init__(self, path: Path, request_id: str, key: Secret | None) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._seal, self._head_at = self._ends(request_id, key)
+            self._cipher, self._head_at = self._ends(request_id, key)
             self.head = _decode(self._frame(_HEAD_NUMBER, self._head_at)[0])
         except (struct.error, msgspec.DecodeError) as error:
             self.close()
@@ -121,21 +121,21 @@ class KeptFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _ends(self, request_id: str, key: Secret | None) -> tuple[Seal, int]:
+    def _ends(self, request_id: str, key: Secret | None) -> tuple[FrameCipher, int]:
         """What its first and its last bytes say; a file that was written without a key is not trusted where there is one."""
         preface = os.pread(self._descriptor, _PREFACE_BYTES, 0)
         size = os.fstat(self._descriptor).st_size
         head_at, end = _FOOTER.unpack(os.pread(self._descriptor, _FOOTER.size, max(size - _FOOTER.size, 0)))
-        if preface[: len(_PLAIN)] != (_PLAIN if key is None else _SEALED) or end != _END:
+        if preface[: len(_PLAIN)] != (_PLAIN if key is None else _ENCRYPTED) or end != _END:
             raise ResultUnreadable
-        return Seal(key, request_id, preface[len(_PLAIN) :]), head_at
+        return FrameCipher(key, request_id, preface[len(_PLAIN) :]), head_at
 
     def _frame(self, number: int, at: int) -> tuple[bytes, int]:
         """The frame that begins there, and where the next one does."""
         try:
             (length,) = _LENGTH.unpack(os.pread(self._descriptor, _LENGTH.size, at))
-            return self._seal.open(number, os.pread(self._descriptor, length, at + _LENGTH.size)), at + _LENGTH.size + length
-        except (SealBroken, struct.error) as error:
+            return self._cipher.decrypt(number, os.pread(self._descriptor, length, at + _LENGTH.size)), at + _LENGTH.size + length
+        except (DecryptionFailed, struct.error) as error:
             raise ResultUnreadable from error
 
 

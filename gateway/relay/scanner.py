@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.core.request.picture import Picture
-from gateway.relay.kept_json import name_of, object_of, whole_end
 from gateway.relay.picture import PictureProbe, picture_of
 from gateway.relay.picture_digest import PictureDigest, with_digest
+from gateway.relay.raw_json import name_of, object_of, whole_end
 
 STRING_BYTES_KEPT = 1024
 ENVELOPE_BYTES_MAX = 1024 * 1024

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.core.contract.wire import NO_MEMBERS, Scalar
 from gateway.core.outcome import shape_refusal
-from gateway.relay.kept_json import name_of
+from gateway.relay.raw_json import name_of
 from gateway.relay.request_json import IMAGE_VALUES_MAX, MalformedBody, links_in
 from gateway.relay.scanned_spool import ENVELOPE_BYTES_MAX, REFERENCES_MAX, STRING_BYTES_KEPT, ScannedSpool, tokens_max
 from gateway.relay.scanner import EnvelopeScanner

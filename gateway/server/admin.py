@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.config.change.reload import Reload, Reloader, Result
-from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Reason, Suspension
 from gateway.core.snapshot import Route, RouteState
 from gateway.engine.readiness_run import Readiness, WalkUnderWay
 from gateway.engine.routes.health import Health
@@ -23,7 +23,7 @@ from gateway.engine.routes.readiness_results import readiness_report, walk_repor
 from gateway.ports import AuditTrail
 from gateway.server.admin_order import Unacceptable, Word, override_order, ready_order, word
 from gateway.server.admin_problem import problem
-from gateway.server.standing import Standings
+from gateway.server.standing import RouteStatuses
 
 # What enabling a route does not mend: an override is lifted by itself, readiness is proven by a walk.
 _KEPT = frozenset({Reason.OVERRIDE, Reason.NOT_READY})
@@ -31,11 +31,11 @@ _KEPT = frozenset({Reason.OVERRIDE, Reason.NOT_READY})
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """What the admin plane shows and moves. ``holds`` are all that keep requests off routes now, the overrides included."""
+    """What the admin plane shows and moves. ``suspensions`` are all that keep requests off routes now, the overrides included."""
 
     reloader: Reloader
     overrides: Overrides
-    holds: Callable[[], Mapping[str, tuple[Hold, ...]]]
+    suspensions: Callable[[], Mapping[str, tuple[Suspension, ...]]]
     health: Health
     readiness: Readiness
     audit: AuditTrail
@@ -106,7 +106,7 @@ async def _lifted(operations: Operations, request: Request, route_id: str, said:
     """
     was = operations.overrides.in_force().get(route_id)
     route = operations.reloader.loaded.snapshot.routes.get(route_id) or (None if was else _route(operations, route_id))
-    held = [hold.what for hold in operations.holds().get(route_id, ()) if hold.reason not in _KEPT]
+    held = [suspension.what for suspension in operations.suspensions().get(route_id, ()) if suspension.reason not in _KEPT]
     if was is not None or held:
         details = {"route": route_id, "was": None if was is None else was.state.value, "forgotten": held}
         await _audit(operations, request, "route.enabled", said, details)
@@ -117,11 +117,11 @@ async def _lifted(operations: Operations, request: Request, route_id: str, said:
     return _answer(_standings(operations).one(route) | {"note": _note(route, lifted=was is not None, forgotten=bool(held))})
 
 
-def _standings(operations: Operations) -> Standings:
+def _standings(operations: Operations) -> RouteStatuses:
     snapshot, overrides = operations.reloader.loaded.snapshot, operations.overrides.in_force()
     known, now = operations.readiness.results.known(), operations.clock()
     readiness = {route.id: readiness_report(route, known.get(route.id), now) for route in snapshot.routes.values()}
-    return Standings(snapshot, overrides, operations.holds(), operations.health.states(), readiness, today=now.date())
+    return RouteStatuses(snapshot, overrides, operations.suspensions(), operations.health.states(), readiness, today=now.date())
 
 
 def _note(route: Route, *, lifted: bool, forgotten: bool) -> str:

@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core.evidence.bundle import Audience, called_contracts, for_audience
-from gateway.ports import EvidenceShelf, EvidenceUnavailable
+from gateway.ports import EvidenceStore, EvidenceUnavailable
 from gateway.server.admin_order import Unacceptable
 from gateway.server.evidence import written
 
 
-def admin_evidence_router(shelf: EvidenceShelf) -> APIRouter:
+def admin_evidence_router(store: EvidenceStore) -> APIRouter:
     """``?for=ops|provider|app``, and ``&contract=ID`` where a provider's ticket is about another contract than the first."""
     router = APIRouter()
 
@@ -20,7 +20,7 @@ def admin_evidence_router(shelf: EvidenceShelf) -> APIRouter:
     async def evidence(request: Request, request_id: str) -> Response:
         audience, contract = _audience(request), request.query_params.get("contract", "")
         try:
-            found = await asyncio.to_thread(shelf.find, request_id)
+            found = await asyncio.to_thread(store.find, request_id)
         except EvidenceUnavailable as unavailable:
             raise Unacceptable(503, str(unavailable), rule="a readable file", fix="Mend the file or its folder.") from unavailable
         if found is None:

@@ -13,7 +13,7 @@ from gateway.core.evidence.bundle import Audience, Evidence, evidence_path, for_
 from gateway.core.evidence.document import document_of
 from gateway.core.evidence.markdown import markdown_of
 from gateway.core.outcome import Owner, Refusal, shape_refusal
-from gateway.ports import EvidenceShelf, EvidenceUnavailable
+from gateway.ports import EvidenceStore, EvidenceUnavailable
 from gateway.server.auth import authenticate
 from gateway.server.head import head_of
 from gateway.server.record import record_of
@@ -24,7 +24,7 @@ LOOKUPS_AT_ONCE_MAX = 4
 _ID = re.compile(r"gw_[0-9a-f]{16,64}")
 
 
-def evidence_router(current: Current, shelf: EvidenceShelf) -> APIRouter:
+def evidence_router(current: Current, store: EvidenceStore) -> APIRouter:
     """The endpoint, for the apps of the configuration in force."""
     router, room = APIRouter(), asyncio.Semaphore(LOOKUPS_AT_ONCE_MAX)
 
@@ -37,7 +37,7 @@ def evidence_router(current: Current, shelf: EvidenceShelf) -> APIRouter:
         record.app, record.tag_body = app.id, app.tag_body
         try:
             async with room:
-                found = await asyncio.to_thread(shelf.find, request_id) if _ID.fullmatch(request_id) else None
+                found = await asyncio.to_thread(store.find, request_id) if _ID.fullmatch(request_id) else None
         except EvidenceUnavailable as unavailable:
             raise _unavailable() from unavailable
         if found is None or found.asked is None or found.asked.app != app.id:

@@ -22,7 +22,7 @@ from gateway.core.snapshot import App, Snapshot
 from gateway.engine.admission import Admission, Lease
 from gateway.engine.call import Body, Call, Client, Failure
 from gateway.engine.claims.claiming import Presented
-from gateway.engine.claims.guard import Once
+from gateway.engine.claims.idempotency_guard import IdempotencyGuard
 from gateway.engine.dispatch import Dispatcher
 from gateway.engine.routes.app_limits import AppLimiter
 from gateway.ports import LedgerUnavailable
@@ -99,7 +99,7 @@ class ImageEndpoint:
         limiter: AppLimiter,
         clock: Callable[[], datetime],
         stall_s_max: float,
-        once: Once | None,
+        once: IdempotencyGuard | None,
     ) -> None:
         self._path, self._read, self._understand = path, read, understand
         self._dispatcher, self._current, self._clock = dispatcher, current, clock
@@ -177,7 +177,7 @@ def image_endpoints(
     admission: Admission,
     limiter: AppLimiter,
     clock: Callable[[], datetime],
-    once: Once | None = None,
+    once: IdempotencyGuard | None = None,
 ) -> dict[str, ImageEndpoint]:
     """All operations by path. A generation is small JSON; the others bring images along. Without ``once``, each is run."""
     small = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max, settings.client_stall_s_max))

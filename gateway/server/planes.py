@@ -16,7 +16,7 @@ from gateway.config.settings import AdminSettings
 from gateway.core.outcome import Refusal
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.money.adjusting import Adjusting
-from gateway.ports import EvidenceShelf, Ledger
+from gateway.ports import EvidenceStore, Ledger
 from gateway.server.admin import Operations, admin_router
 from gateway.server.admin_contract import Readings, admin_contract_router
 from gateway.server.admin_evidence import admin_evidence_router
@@ -57,7 +57,7 @@ def data_plane(
     app.include_router(health_router(current, ledger, spool_room, lame_duck))
     app.include_router(jwks_router(keys))
     if evidence is not None:
-        app.include_router(evidence_router(current, evidence.shelf))
+        app.include_router(evidence_router(current, evidence.store))
     for router in routers:
         app.include_router(router)
     app.add_exception_handler(HTTPException, not_found)
@@ -83,7 +83,7 @@ class _Shortcut:
 def admin_plane(
     metrics: Metrics,
     operations: Operations,
-    shelf: EvidenceShelf,
+    store: EvidenceStore,
     readings: Readings,
     adjusting: Adjusting,
     *,
@@ -92,7 +92,7 @@ def admin_plane(
     """What operators and Prometheus call; bind it where applications cannot reach it."""
     app = _bare_app()
     app.include_router(admin_router(operations))
-    app.include_router(admin_evidence_router(shelf))
+    app.include_router(admin_evidence_router(store))
     app.include_router(admin_contract_router(lambda: operations.reloader.loaded.snapshot, readings, operations.clock))
     app.include_router(admin_ledger_router(adjusting))
     add_problems(app)

@@ -6,26 +6,26 @@ from datetime import date
 from typing import Any
 
 from gateway.core.readiness.staleness import Deadline, deadlines
-from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Reason, Suspension
 from gateway.core.snapshot import Route, RouteState, Snapshot
 from gateway.engine.routes.health import RouteHealth
 from gateway.engine.routes.overrides import Override
 
 
-class Standings:
+class RouteStatuses:
     """How each route stands at one moment."""
 
     def __init__(
         self,
         snapshot: Snapshot,
         overrides: Mapping[str, Override],
-        holds: Mapping[str, tuple[Hold, ...]],
+        suspensions: Mapping[str, tuple[Suspension, ...]],
         health: Iterable[RouteHealth],
         readiness: Mapping[str, Mapping[str, Any]],
         *,
         today: date,
     ) -> None:
-        self._snapshot, self._overrides, self._holds, self._readiness = snapshot, overrides, holds, readiness
+        self._snapshot, self._overrides, self._suspensions, self._readiness = snapshot, overrides, suspensions, readiness
         self._today, self._due = today, [it for it in deadlines(snapshot) if it.due(today)]
         self._health = {it.route: it for it in health}
 
@@ -36,7 +36,7 @@ class Standings:
     def one(self, route: Route) -> dict[str, Any]:
         """What the file says of it, what is so in effect, and why; ``state`` is for people, the rest for programs too."""
         model, override, health = self._snapshot.models[route.model], self._overrides.get(route.id), self._health.get(route.id)
-        holds = self._holds.get(route.id, ())
+        suspensions = self._suspensions.get(route.id, ())
         return {
             "id": route.id,
             "model": route.model,
@@ -46,10 +46,10 @@ class Standings:
             "tier": model.tiers.get(route.id, 1),
             "weight": model.split.get(route.id),
             "file_state": route.state.value,
-            "state": _effective(route, override, holds),
+            "state": _effective(route, override, suspensions),
             "override": None if override is None else asdict(override),
             "breaker": None if health is None else asdict(health),
-            "holds": [asdict(hold) for hold in holds],
+            "holds": [asdict(suspension) for suspension in suspensions],
             "readiness": self._readiness.get(route.id),
             "due": [self._told(it) for it in self._due if route.id in it.routes],
         }
@@ -65,13 +65,13 @@ class Standings:
         }
 
 
-def _effective(route: Route, override: Override | None, holds: tuple[Hold, ...]) -> str:
+def _effective(route: Route, override: Override | None, suspensions: tuple[Suspension, ...]) -> str:
     """What the file says, unless an operator, its readiness or the breaker says less: the most severe of them."""
     said = {route.state.value} | ({override.state.value} if override else set())
     for state in (RouteState.DISABLED, RouteState.DRAINING):
         if state.value in said:
             return state.value
-    reasons = {hold.reason for hold in holds}
+    reasons = {suspension.reason for suspension in suspensions}
     if Reason.NOT_READY in reasons:
         return "not_ready"
     return "ejected" if Reason.BREAKER in reasons else "parked" if reasons else "active"

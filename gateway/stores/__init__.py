@@ -6,14 +6,14 @@ from gateway.stores.ledger.chain import unsigned
 from gateway.stores.ledger.postgres.books import PostgresBooks
 from gateway.stores.ledger.postgres.budgets import PostgresBudgets
 from gateway.stores.ledger.postgres.ledger import PostgresLedger
-from gateway.stores.ledger.postgres.replays import PostgresSavings
+from gateway.stores.ledger.postgres.replays import PostgresReplays
 from gateway.stores.ledger.postgres.rollups import PostgresRollups
 from gateway.stores.ledger.postgres.verify import verify_postgres
 from gateway.stores.ledger.spool import LedgerSpool
 from gateway.stores.ledger.spooled import SpoolingLedger
 from gateway.stores.ledger.sqlite.books import SqliteBooks
 from gateway.stores.ledger.sqlite.ledger import SqliteLedger
-from gateway.stores.ledger.sqlite.replays import SqliteSavings
+from gateway.stores.ledger.sqlite.replays import SqliteReplays
 from gateway.stores.ledger.sqlite.rollups import SqliteRollups
 from gateway.stores.ledger.sqlite.verify import verify_ledger
 from gateway.stores.memory.budgets import MemoryBudgets
@@ -30,14 +30,14 @@ __all__ = [
     "PostgresBooks",
     "PostgresBudgets",
     "PostgresLedger",
+    "PostgresReplays",
     "PostgresRollups",
-    "PostgresSavings",
     "SpoolingLedger",
     "SqliteBooks",
     "SqliteEvidence",
     "SqliteLedger",
+    "SqliteReplays",
     "SqliteRollups",
-    "SqliteSavings",
     "remembered_claims",
     "unsigned",
     "verify_ledger",

@@ -39,7 +39,7 @@ _Row = tuple[str, int, str, int, bytes]
 
 
 class SqliteEvidence:
-    """Implements ``ports.EvidenceShelf``. ``lost`` is told how many could not be kept.
+    """Implements ``ports.EvidenceStore``. ``lost`` is told how many could not be kept.
 
     A damaged file is set aside, as ``<name>.damaged``, and another one begun.
     """
@@ -63,7 +63,7 @@ class SqliteEvidence:
         self._thread.start()
 
     def put(self, make: Callable[[], Evidence]) -> None:
-        """See ``ports.EvidenceShelf``."""
+        """See ``ports.EvidenceStore``."""
         if len(self._gathered) >= GATHERED_MAX:
             self._lost(1)
             return
@@ -72,7 +72,7 @@ class SqliteEvidence:
             self._some.set()
 
     def find(self, request_id: str) -> Evidence | None:
-        """See ``ports.EvidenceShelf``. What has gathered is written before."""
+        """See ``ports.EvidenceStore``. What has gathered is written before."""
         if self._gathered:
             self.flush()
         return EvidenceFile(self._path, self._days_max, self._clock).find(request_id)

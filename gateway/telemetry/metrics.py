@@ -12,7 +12,7 @@ from gateway.core.contract.contract import OnUnavailable
 from gateway.core.money.amount import NANOS_PER_UNIT
 from gateway.core.outcome import Outcome, Owner
 from gateway.core.readiness.staleness import Deadline
-from gateway.core.routing.eligibility import Hold
+from gateway.core.routing.eligibility import Suspension
 from gateway.core.routing.observed_limits import Reading
 from gateway.core.snapshot import Route
 from gateway.telemetry.config_metrics import ConfigMetrics
@@ -122,12 +122,12 @@ class Metrics:
 
     def watch_routes(
         self,
-        holds: Callable[[], Mapping[str, Iterable[Hold]]],
+        suspensions: Callable[[], Mapping[str, Iterable[Suspension]]],
         ejections: Callable[[], Mapping[str, int]],
         limits: Callable[[], Sequence[Reading]],
     ) -> None:
         """Ask these at every scrape: what holds which route, how often each was ejected, and the contracts' limits."""
-        self.registry.register(_Routes(holds, ejections, limits))
+        self.registry.register(_Routes(suspensions, ejections, limits))
 
     def watch_deadlines(self, days_left: Callable[[], Iterable[tuple[Deadline, int]]]) -> None:
         """Ask this at every scrape."""
@@ -230,16 +230,18 @@ class _Routes(Collector):
 
     def __init__(
         self,
-        holds: Callable[[], Mapping[str, Iterable[Hold]]],
+        suspensions: Callable[[], Mapping[str, Iterable[Suspension]]],
         ejections: Callable[[], Mapping[str, int]],
         limits: Callable[[], Sequence[Reading]],
     ) -> None:
-        self._holds, self._ejections, self._limits = holds, ejections, limits
+        self._suspensions, self._ejections, self._limits = suspensions, ejections, limits
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry."""
         held = GaugeMetricFamily("gateway_route_held", "1 while a route gets no new request.", labels=("route", "reason"))
-        for route, reason in sorted({(route, hold.reason.value) for route, holds in self._holds().items() for hold in holds}):
+        for route, reason in sorted(
+            {(route, suspension.reason.value) for route, suspensions in self._suspensions().items() for suspension in suspensions}
+        ):
             held.add_metric((route, reason), 1)
         yield held
         ejected = CounterMetricFamily("gateway_breaker_ejections", "Times that the breaker ejected a route.", labels=("route",))

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gateway.ports import Books, Ledger, Rollups, Savings
+from gateway.ports import Books, Ledger, Replays, Rollups
 from gateway.stores import (
     PostgresBooks,
     PostgresLedger,
+    PostgresReplays,
     PostgresRollups,
-    PostgresSavings,
     SqliteBooks,
     SqliteLedger,
+    SqliteReplays,
     SqliteRollups,
-    SqliteSavings,
 )
 from tests.contract.ledger_samples import Clock
 from tests.real_postgres import RealPostgres
@@ -29,7 +29,7 @@ class Opened:
     books: Books
     expired: int
     rollups: Callable[[datetime], Rollups]
-    savings: Savings
+    replays: Replays
 
 
 # Opens the ledger that lives in a folder (or is named by it) and closes it again; the same folder is the same ledger.
@@ -42,7 +42,7 @@ async def sqlite(folder: Path) -> AsyncIterator[Opened]:
     ledger = SqliteLedger(path, "normal", Clock())
     expired = ledger.open()
     try:
-        yield Opened(ledger, SqliteBooks(path), expired, lambda at: SqliteRollups(path, lambda: at), SqliteSavings(path))
+        yield Opened(ledger, SqliteBooks(path), expired, lambda at: SqliteRollups(path, lambda: at), SqliteReplays(path))
     finally:
         ledger.close()
 
@@ -57,7 +57,7 @@ def postgres_in(server: RealPostgres) -> Factory:
         ledger = PostgresLedger(url, Clock())
         try:
             expired = ledger.open()
-            yield Opened(ledger, PostgresBooks(url), expired, lambda at: PostgresRollups(url, lambda: at), PostgresSavings(url))
+            yield Opened(ledger, PostgresBooks(url), expired, lambda at: PostgresRollups(url, lambda: at), PostgresReplays(url))
         finally:
             ledger.close()
 

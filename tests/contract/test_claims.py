@@ -1,4 +1,4 @@
-"""What every shelf of claims promises, and that nothing is paid twice on any of them, whatever happens in whatever order."""
+"""What every store of claims promises, and that nothing is paid twice on any of them, whatever happens in whatever order."""
 
 import asyncio
 import errno
@@ -42,7 +42,7 @@ from gateway.core.idempotency.claims import (
     unfollowed,
 )
 from gateway.core.outcome import Refusal
-from gateway.ports import ClaimsShelf
+from gateway.ports import ClaimsStore
 from gateway.stores import MemoryClaims, remembered_claims
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.state import RedisState
@@ -55,12 +55,12 @@ CLAIM = Claim("gw_1", "body", "replica", 1_000)
 
 
 @asynccontextmanager
-async def in_memory() -> AsyncIterator[ClaimsShelf]:
+async def in_memory() -> AsyncIterator[ClaimsStore]:
     yield MemoryClaims(lambda: 0.0, 1_000)
 
 
 @asynccontextmanager
-async def in_redis(url: str) -> AsyncIterator[ClaimsShelf]:
+async def in_redis(url: str) -> AsyncIterator[ClaimsStore]:
     state = RedisState(url, 5.0)
     try:
         async with RedisClaims(state).living() as claims:
@@ -70,7 +70,7 @@ async def in_redis(url: str) -> AsyncIterator[ClaimsShelf]:
 
 
 @pytest.fixture(params=["memory", "redis"])
-def opened(request: pytest.FixtureRequest) -> Iterator[Callable[[], AbstractAsyncContextManager[ClaimsShelf]]]:
+def opened(request: pytest.FixtureRequest) -> Iterator[Callable[[], AbstractAsyncContextManager[ClaimsStore]]]:
     if request.param == "memory":
         yield in_memory
         return
@@ -78,28 +78,28 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Callable[[], AbstractAsyn
         yield lambda: in_redis(url)
 
 
-async def test_of_many_who_swap_at_once_one_succeeds(opened: Callable[[], AbstractAsyncContextManager[ClaimsShelf]]) -> None:
+async def test_of_many_who_swap_at_once_one_succeeds(opened: Callable[[], AbstractAsyncContextManager[ClaimsStore]]) -> None:
     """The others are told what stands there, and what is put in place of nothing is there to be read."""
-    async with opened() as shelf:
-        name = f"app:shop/key:{shelf.replica}"
+    async with opened() as store:
+        name = f"app:shop/key:{store.replica}"
         claims = [(replace(CLAIM, request_id=f"gw_{number}"),) for number in range(20)]
-        told = await asyncio.gather(*(shelf.swap(name, (), it, KEPT_S) for it in claims))
+        told = await asyncio.gather(*(store.swap(name, (), it, KEPT_S) for it in claims))
         [winner] = [it for it, found in zip(claims, told, strict=True) if found is None]
         assert all(found in (None, winner) for found in told)
-        assert await shelf.read(name) == winner
-        assert await shelf.swap(name, winner, (), KEPT_S) is None
-        assert await shelf.read(name) == ()
+        assert await store.read(name) == winner
+        assert await store.swap(name, winner, (), KEPT_S) is None
+        assert await store.read(name) == ()
 
 
-async def test_a_claim_is_read_as_it_was_written(opened: Callable[[], AbstractAsyncContextManager[ClaimsShelf]]) -> None:
+async def test_a_claim_is_read_as_it_was_written(opened: Callable[[], AbstractAsyncContextManager[ClaimsStore]]) -> None:
     """All of it, whatever letters a name or an id has."""
-    async with opened() as shelf:
-        claim = Claim("gw_ü{}", "f" * 64, shelf.replica, 7, Standing.AMBIGUOUS, kept=True, left=True, followers=("a", "b"))
-        assert await shelf.swap("app:{ü}/key:x", (), (claim, CLAIM), KEPT_S) is None
-        assert await shelf.read("app:{ü}/key:x") == (claim, CLAIM)
-        assert await shelf.alive(shelf.replica)
-        assert not await shelf.alive("somebody else")
-        await shelf.swap("app:{ü}/key:x", (claim, CLAIM), (), KEPT_S)
+    async with opened() as store:
+        claim = Claim("gw_ü{}", "f" * 64, store.replica, 7, Standing.AMBIGUOUS, kept=True, left=True, followers=("a", "b"))
+        assert await store.swap("app:{ü}/key:x", (), (claim, CLAIM), KEPT_S) is None
+        assert await store.read("app:{ü}/key:x") == (claim, CLAIM)
+        assert await store.alive(store.replica)
+        assert not await store.alive("somebody else")
+        await store.swap("app:{ü}/key:x", (claim, CLAIM), (), KEPT_S)
 
 
 async def test_two_replicas_see_each_other_s_claims_and_deaths() -> None:
@@ -145,17 +145,17 @@ async def test_the_journal_is_folded_while_it_grows(tmp_path: Path, monkeypatch:
     """It is small again, as soon as the disk has had its time, however often a name changes; and nothing of it is lost."""
     monkeypatch.setattr("gateway.stores.memory.claim_journal.FOLDED_AT_BYTES", 20_000)
     path = tmp_path / "claims.jsonl"
-    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
+    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as store:
         held: Claimed = ()
         number = 0
         async with asyncio.timeout(20):
             while number < 2_000 or bytes_in(tmp_path) > 50_000:
                 new = (replace(CLAIM, at_s=number),)
-                assert await shelf.swap("name", held, new, 100) is None
+                assert await store.swap("name", held, new, 100) is None
                 held, number = new, number + 1
                 await asyncio.sleep(0)
-    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
-        assert await shelf.read("name") == held
+    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as store:
+        assert await store.read("name") == held
 
 
 @pytest.mark.parametrize("removed", ["claims.jsonl", "claims.tail.jsonl", "claims.lock", ""])
@@ -163,34 +163,34 @@ async def test_a_journal_that_is_removed_is_begun_anew(tmp_path: Path, monkeypat
     """With all that is claimed, also from before; and no other gateway gets hold of it."""
     monkeypatch.setattr("gateway.stores.memory.claim_journal.LOOKED_EVERY_S", 0.0)
     path, told = tmp_path / "claims" / "claims.jsonl", []
-    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
-        await shelf.swap("before", (), (CLAIM,), 100)
+    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as store:
+        await store.swap("before", (), (CLAIM,), 100)
         target = path.parent / removed
         shutil.rmtree(target) if target.is_dir() else target.unlink()
-        await shelf.swap("while", (), (CLAIM,), 100)
-        await shelf.swap("after", (), (CLAIM,), 100)
+        await store.swap("while", (), (CLAIM,), 100)
+        await store.swap("after", (), (CLAIM,), 100)
         with remembered_claims(path, 100, lambda: 0.0, told.append):
             assert told == ["another gateway writes to it"]
-    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as shelf:
-        assert [await shelf.read(name) for name in ("before", "while", "after")] == [(CLAIM,)] * 3
+    with remembered_claims(path, 100, lambda: 0.0, pytest.fail) as store:
+        assert [await store.read(name) for name in ("before", "while", "after")] == [(CLAIM,)] * 3
 
 
 async def test_a_journal_whose_disk_was_full_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was claimed meanwhile is in it once there is room, and the trouble is told once."""
     monkeypatch.setattr("gateway.stores.memory.claim_journal.LOOKED_EVERY_S", 0.0)
     path, told = tmp_path / "claims.jsonl", []
-    with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
+    with remembered_claims(path, 100, lambda: 0.0, told.append) as store:
         with file_size_limited(0):
             for number in range(5):
-                await shelf.swap(f"name {number}", (), (CLAIM,), 100)
+                await store.swap(f"name {number}", (), (CLAIM,), 100)
         assert len(told) == 1
-        await shelf.swap("after", (), (CLAIM,), 100)
+        await store.swap("after", (), (CLAIM,), 100)
         async with asyncio.timeout(10):
             while b"after" not in path.read_bytes():
-                await shelf.swap("after", (CLAIM,), (CLAIM,), 100)
+                await store.swap("after", (CLAIM,), (CLAIM,), 100)
                 await asyncio.sleep(0.005)
-    with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
-        assert [await shelf.read(name) for name in ("name 0", "name 4", "after")] == [(CLAIM,)] * 3
+    with remembered_claims(path, 100, lambda: 0.0, told.append) as store:
+        assert [await store.read(name) for name in ("name 0", "name 4", "after")] == [(CLAIM,)] * 3
 
 
 async def test_a_journal_that_cannot_be_begun_anew_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,17 +201,17 @@ async def test_a_journal_that_cannot_be_begun_anew_loses_nothing(tmp_path: Path,
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
-        await shelf.swap("before", (), (CLAIM,), 100)
+    with remembered_claims(path, 100, lambda: 0.0, told.append) as store:
+        await store.swap("before", (), (CLAIM,), 100)
         path.with_suffix(".lock").unlink()
         with monkeypatch.context() as patched:
             patched.setattr("gateway.stores.memory.claim_journal._rewrite", full)
-            await shelf.swap("after", (), (CLAIM,), 100)
+            await store.swap("after", (), (CLAIM,), 100)
             async with asyncio.timeout(10):
                 while not told:
                     await asyncio.sleep(0.005)
-    with remembered_claims(path, 100, lambda: 0.0, told.append) as shelf:
-        assert [await shelf.read(name) for name in ("before", "after")] == [(CLAIM,)] * 2
+    with remembered_claims(path, 100, lambda: 0.0, told.append) as store:
+        assert [await store.read(name) for name in ("before", "after")] == [(CLAIM,)] * 2
 
 
 def bytes_in(folder: Path) -> int:
@@ -227,21 +227,21 @@ async def test_a_journal_that_cannot_be_had_is_told_and_done_without(tmp_path: P
     """Requests go on; only a restart forgets."""
     blocked, told = tmp_path / "file", []
     blocked.write_text("not a folder")
-    with remembered_claims(blocked / "claims.jsonl", 100, lambda: 0.0, told.append) as shelf:
-        await shelf.swap("name", (), (CLAIM,), 100)
-        assert await shelf.read("name") == (CLAIM,)
+    with remembered_claims(blocked / "claims.jsonl", 100, lambda: 0.0, told.append) as store:
+        await store.swap("name", (), (CLAIM,), 100)
+        assert await store.read("name") == (CLAIM,)
     assert len(told) == 1
 
 
 async def test_memory_is_bounded_and_running_requests_stay() -> None:
     """Beyond the bound the oldest names go, as long as nothing runs under them."""
-    shelf = MemoryClaims(lambda: 0.0, names_max=10)
+    store = MemoryClaims(lambda: 0.0, names_max=10)
     done = (replace(CLAIM, standing=Standing.FINISHED),)
-    await shelf.swap("running", (), (CLAIM,), 100)
+    await store.swap("running", (), (CLAIM,), 100)
     for number in range(50):
-        await shelf.swap(f"done {number}", (), done, 100)
-    assert await shelf.read("running") == (CLAIM,)
-    assert [await shelf.read(f"done {number}") for number in (0, 49)] == [(), done]
+        await store.swap(f"done {number}", (), done, 100)
+    assert await store.read("running") == (CLAIM,)
+    assert [await store.read(f"done {number}") for number in (0, 49)] == [(), done]
 
 
 @dataclass
@@ -262,22 +262,22 @@ class Sent:
 class PaidOnce(RuleBasedStateMachine):
     """Requests of one app over two replicas that die, with keys and without, in any order; the machine keeps its own books."""
 
-    shelves: ClassVar[Callable[[], AbstractAsyncContextManager[ClaimsShelf]]] = in_memory
+    shelves: ClassVar[Callable[[], AbstractAsyncContextManager[ClaimsStore]]] = in_memory
     running = Bundle("running")
 
     @initialize()
     def begin(self) -> None:
-        """An empty shelf, two replicas, a clock."""
+        """An empty store, two replicas, a clock."""
         self.runner = asyncio.Runner()
         self.context = type(self).shelves()
-        self.shelf = self.runner.run(self.context.__aenter__())
-        self.salt = self.shelf.replica + str(id(self))
+        self.store = self.runner.run(self.context.__aenter__())
+        self.salt = self.store.replica + str(id(self))
         self.now_s, self.numbers = 1_000_000, count(1)
         self.replicas, self.dead = ["one", "two"], set[str]()
         self.sent: dict[str, Sent] = {}
 
     def teardown(self) -> None:
-        """The shelf goes, whatever happened."""
+        """The store goes, whatever happened."""
         if hasattr(self, "runner"):
             self.wait(self.context.__aexit__(None, None, None))
             self.runner.close()
@@ -369,17 +369,17 @@ class PaidOnce(RuleBasedStateMachine):
         while True:
             lost = frozenset(it.request_id for it in found if it.replica in self.dead)
             decision = decide(found, asked, Known(self.now_s, LIFETIME_S, lost))
-            other = self.wait(self.shelf.swap(name, found, decision.claims, KEPT_S))
+            other = self.wait(self.store.swap(name, found, decision.claims, KEPT_S))
             if other is None:
                 return decision
             found = other
 
     def change(self, name: str, change: Callable[[Claimed], Claimed]) -> None:
         found = self.read(name)
-        assert self.wait(self.shelf.swap(name, found, change(found), KEPT_S)) is None
+        assert self.wait(self.store.swap(name, found, change(found), KEPT_S)) is None
 
     def read(self, name: str) -> Claimed:
-        found: Claimed = self.wait(self.shelf.read(name))
+        found: Claimed = self.wait(self.store.read(name))
         return found
 
     def standing(self, sent: Sent) -> Standing:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow, Sums, Tag, merged
 from gateway.core.ledger.balance import State, balance_of
-from gateway.core.ledger.entry import Entry, How, Kind, Saving
+from gateway.core.ledger.entry import Entry, How, Kind, ReplayEntry
 from gateway.core.money.amount import Basis, Cost
 from tests.contract.ledger_samples import NOON, entry
 from tests.contract.ledgers import Factory, Opened
@@ -22,10 +22,10 @@ BY_CONTRACT = SpendQuery((Dimension.CONTRACT,))
 MUCH_LATER = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def saving(number: int, *, at: datetime = NOON, amount: str | None = "0.05") -> Saving:
+def saving(number: int, *, at: datetime = NOON, amount: str | None = "0.05") -> ReplayEntry:
     """Request ``again_<number>`` got the result of ``req_1``."""
     cost = Cost(None, "USD", Basis.UNKNOWN) if amount is None else Cost(Decimal(amount), "USD", Basis.COMPUTED)
-    return Saving(
+    return ReplayEntry(
         request_id=f"again_{number}",
         original_id="req_1",
         how=How.REPLAY,
@@ -185,7 +185,7 @@ async def test_what_repeated_requests_did_not_cost(opening: Factory, tmp_path: P
     async with opening(tmp_path) as opened:
         await opened.ledger.append(entry(Kind.RESERVE), entry(Kind.SETTLE, amount="0.05"))
         for each in (saving(1), saving(2), saving(3, amount=None), saving(4, at=NOON + timedelta(days=1))):
-            await opened.savings.saved(each)
+            await opened.replays.saved(each)
         by = SpendQuery((Dimension.PROVIDER, Dimension.QUALITY, Dimension.DAY))
         [first, second] = opened.books.spend(by)
         tagged = opened.books.spend(SpendQuery((Tag("campaign"),)))

@@ -162,7 +162,7 @@ async def test_a_client_that_takes_nothing_is_cut_off_and_booked() -> None:
     assert (ledger.entries[1].kind, ledger.entries[1].images) == (Kind.SETTLE, 1)
 
 
-class _Shelf:
+class _Store:
     """Has one large answer of the app, and tells when it is closed."""
 
     def __init__(self) -> None:
@@ -186,9 +186,9 @@ class _Shelf:
 @pytest.mark.parametrize("reads", [True, False])
 async def test_a_kept_answer_is_not_held_for_a_client_that_takes_nothing(reads: bool) -> None:
     """It is cut off as at a generation, and the file is closed; one that reads gets all of it."""
-    shelf, current = _Shelf(), Current(replace(snapshot(), apps={DIGEST: replace(APP, key_hashes=(DIGEST,))}))
+    store, current = _Store(), Current(replace(snapshot(), apps={DIGEST: replace(APP, key_hashes=(DIGEST,))}))
     metrics = Metrics(lambda: 0.0, lambda: 0, "r")
-    router = requests_router(current, cast("Any", shelf), 0.3)
+    router = requests_router(current, cast("Any", store), 0.3)
     plane = data_plane(current, {}, metrics, RequestLog(None), KeptLedger(), routers=[router])
     async with asyncio.timeout(20), listening(plane, "127.0.0.1", 0, grace_s=1) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=1024)
@@ -197,7 +197,7 @@ async def test_a_kept_answer_is_not_held_for_a_client_that_takes_nothing(reads: 
         got = 0
         while reads and (piece := await reader.read(65_536)):
             got += len(piece)
-        await shelf.closed.wait()
+        await store.closed.wait()
         writer.close()
-    assert (shelf.given == 1_000) is reads
+    assert (store.given == 1_000) is reads
     assert not reads or got > 1_000 * 65_536

@@ -72,7 +72,7 @@ def images(place: Place) -> int:
     return made
 
 
-def savings(house: House) -> list[tuple[Any, ...]]:
+def replays(house: House) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(house.environment["GATEWAY_LEDGER"])) as ledger:
         return ledger.execute("SELECT request_id, original_id, how, app, amount_nanos, currency FROM saving").fetchall()
 
@@ -96,7 +96,7 @@ async def test_a_finished_request_is_replayed_byte_for_byte(place: Place) -> Non
         assert json.loads(again.body)["gateway"]["request_id"] == first.id
         assert images(place) == 1
         assert json.loads((await get(house, f"{REQUESTS}/{first.id}")).body)["status"] == "finished"
-        assert savings(house) == [(again.id, first.id, "replay", "shop", 500_000_000, "USD")]
+        assert replays(house) == [(again.id, first.id, "replay", "shop", 500_000_000, "USD")]
         metrics = await get(house, f"{house.admin_url}/metrics")
         assert 'gateway_saved_total{app="shop",how="replay"} 1.0' in metrics.body.decode()
         # The key is the app's own.
@@ -111,7 +111,7 @@ async def test_two_at_once_share_one_image(place: Place) -> None:
         one, two = await asyncio.gather(post(house, "key-1"), post(house, "key-1"))
         assert (one.status, two.status, one.body) == (200, 200, two.body)
         assert images(place) == 1
-        assert [row[2] for row in savings(house)] == ["join"]
+        assert [row[2] for row in replays(house)] == ["join"]
 
 
 async def test_another_body_under_the_same_key_is_refused(place: Place) -> None:
@@ -179,7 +179,7 @@ async def test_an_unmodified_sdk_that_gives_up_too_early_pays_once(place: Place,
                 answer = await sdk.images.with_raw_response.generate(**WISH)  # type: ignore[arg-type]  # the SDK's own types want literals
                 assert answer.headers["x-gateway-replayed"] == "true"
         assert images(place) == 1
-        assert savings(house)[-1][2] in ("join", "replay")
+        assert replays(house)[-1][2] in ("join", "replay")
 
 
 async def test_a_lost_answer_is_picked_up_late(place: Place) -> None:

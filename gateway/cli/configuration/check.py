@@ -50,8 +50,8 @@ def schema() -> None:
 def _checked(config: Path | None) -> Loaded:
     """What loads, and would also serve today: a check refuses contracts that are used outside their dates."""
     loaded = load_config(config)
-    if loaded.lapsed:
-        raise ConfigInvalid(loaded.lapsed)
+    if loaded.expired:
+        raise ConfigInvalid(loaded.expired)
     return loaded
 
 

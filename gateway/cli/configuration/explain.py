@@ -17,7 +17,7 @@ from gateway.core.outcome import Refusal
 from gateway.core.request.images import Operation, TextWish, parse
 from gateway.core.routing.choice import draw_of
 from gateway.core.routing.eligibility import Conditions
-from gateway.core.routing.no_route import unserved
+from gateway.core.routing.no_route import no_route_refusal
 from gateway.core.routing.placement import responds
 from gateway.core.routing.plan import survey
 from gateway.core.snapshot import App
@@ -71,12 +71,12 @@ def explain(  # noqa: PLR0917 -- typer calls it by name
         if responds(loaded.snapshot.models.get(model)):
             request = replace(request, operation=Operation.RESPONSE, text=TextWish())
         request = replace(request, contract=require_contract)
-        conditions = Conditions(_now(), overrides.holds(), draw_of(caller.id, user))
+        conditions = Conditions(_now(), overrides.suspensions(), draw_of(caller.id, user))
         found = survey(request, caller, loaded.snapshot, conditions)
     except Refusal as refused:
         typer.echo(f"gateway: it would be refused: {refused.message}", err=True)
         raise typer.Exit(1) from refused
-    refusal = None if found.candidates else unserved(found.model, found.dropped, conditions.now)
+    refusal = None if found.candidates else no_route_refusal(found.model, found.dropped, conditions.now)
     if format is Format.JSON:
         typer.echo(plan_json(found, refusal))
     else:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 from gateway.app.configuration import load_config
-from gateway.app.walking import walking
+from gateway.app.readiness_run import walking
 from gateway.cli.operations.ready_report import ready_json, ready_table
 from gateway.cli.terminal.addressee import OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined, NoAnswer, ask

@@ -18,7 +18,7 @@ from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.terminal.tables import show
 from gateway.engine.routes.overrides import OVERRIDE_S_MAX
-from gateway.server.standing import Standings
+from gateway.server.standing import RouteStatuses
 
 
 class Format(StrEnum):
@@ -81,7 +81,7 @@ def _list(admin: str | None, config: Path | None, format: Format) -> None:
             snapshot = load_config(config).snapshot
         answer = {
             "revision": snapshot.revision,
-            "routes": Standings(snapshot, {}, {}, (), {}, today=datetime.now(UTC).date()).all(),
+            "routes": RouteStatuses(snapshot, {}, {}, (), {}, today=datetime.now(UTC).date()).all(),
         }
     if format is Format.JSON:
         typer.echo(routes_json(answer), nl=False)

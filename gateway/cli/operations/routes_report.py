@@ -46,10 +46,10 @@ def _reasons(route: Mapping[str, Any]) -> Sequence[str]:
         found.append(f"{route['file_state']} in the configuration")
     if override := route["override"]:
         found.append(f"{override['state']} until {moment(override['until'])} by {override['who']}: {override['why']}")
-    for hold in route["holds"]:
-        if hold["reason"] != "override":
-            until = f" until {moment(hold['until'])}" if hold["until"] else ""
-            found.append(f"{hold['reason']}{until}: {hold['what']}")
+    for suspension in route["holds"]:
+        if suspension["reason"] != "override":
+            until = f" until {moment(suspension['until'])}" if suspension["until"] else ""
+            found.append(f"{suspension['reason']}{until}: {suspension['what']}")
     readiness = route.get("readiness")
     if readiness and readiness["walked_at"]:
         found.append(_readiness(readiness))

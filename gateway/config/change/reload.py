@@ -145,7 +145,7 @@ class Reloader:
         self._applied(old, new)
         revision = new.snapshot.revision
         _log.info("config applied", config_revision=revision, before=old.snapshot.revision, who=who, why=why, changes=changes)
-        for warning in (*new.warnings, *new.lapsed):
+        for warning in (*new.warnings, *new.expired):
             _log.warning("config", problem=str(warning))
         if restart_needed:
             _log.warning("config needs a restart to take effect in full", settings=restart_needed)

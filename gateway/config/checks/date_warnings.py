@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
-from gateway.config.checks.routing_warnings import Caution
+from gateway.config.checks.routing_warnings import ConfigWarning
 from gateway.config.problem import Path
 from gateway.core.readiness.staleness import Deadline, Kind, deadlines
 from gateway.core.snapshot import Snapshot
@@ -16,7 +16,7 @@ _PLACES = {
 }
 
 
-def date_cautions(snapshot: Snapshot, today: date) -> Iterator[Caution]:
+def date_warnings(snapshot: Snapshot, today: date) -> Iterator[ConfigWarning]:
     """All that is due on that UTC day."""
     for deadline in deadlines(snapshot):
         if deadline.due(today):

@@ -14,7 +14,7 @@ from gateway.config.source.node import Node, find
 from gateway.core.snapshot import RouteState
 
 
-def lapsed(written: Configuration, root: Node, today: date) -> tuple[Problem, ...]:
+def expired(written: Configuration, root: Node, today: date) -> tuple[Problem, ...]:
     """Each active route that a model lists and whose contract is not in force on that UTC day, at its contract."""
     return tuple(sorted(_lapsed(written, root, today)))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from gateway.config.checks.references import shown, text_at
-from gateway.config.checks.routing_warnings import Caution
+from gateway.config.checks.routing_warnings import ConfigWarning
 from gateway.config.problem import Path, Problem
 from gateway.config.schema.document import Configuration
 from gateway.config.source.node import Node, entries, find
@@ -15,7 +15,7 @@ def check_series(root: Node) -> tuple[Problem, ...]:
     return tuple(problem for name, _ in entries(root, "price_lists") for problem in _contradictions(root, name))
 
 
-def series_cautions(written: Configuration, today: date) -> Iterator[Caution]:
+def series_warnings(written: Configuration, today: date) -> Iterator[ConfigWarning]:
     """Lists without prices for today, days between two lists, and contracts that stay with an outdated list."""
     lists = written.price_lists
     successors = {it.supersedes: key for key, it in lists.items() if it.supersedes is not None}

@@ -13,10 +13,10 @@ from gateway.config.schema.wire import reported_currency
 from gateway.core.contract.data_policy import DataPolicy, Demand, Handling, Subject, breach
 
 # Where it stands, what to know, and what to do.
-Caution = tuple[Path, str, str]
+ConfigWarning = tuple[Path, str, str]
 
 
-def routing_cautions(written: Configuration) -> Iterator[Caution]:
+def routing_warnings(written: Configuration) -> Iterator[ConfigWarning]:
     """All warnings about routing in a valid configuration."""
     for key, route in written.routes.items():
         yield from _route(key, route, written)
@@ -28,7 +28,7 @@ def routing_cautions(written: Configuration) -> Iterator[Caution]:
         yield from _unsatisfied(key, app, written)
 
 
-def _route(key: str, route: Route, written: Configuration) -> Iterator[Caution]:
+def _route(key: str, route: Route, written: Configuration) -> Iterator[ConfigWarning]:
     if key not in written.models[route.model].routes:
         what = f"the model '{route.model}' does not list this route, so it can never serve"
         yield ("routes", key), what, f"Add it to models.{route.model}.routes, or remove it."
@@ -53,7 +53,7 @@ def _priced(path: Path, route: Route) -> Iterator[tuple[Path, str]]:
         yield (*path[:-1], "text_model", "name"), route.text_model.name
 
 
-def _incomparable(name: str, model: Model, written: Configuration) -> Iterator[Caution]:
+def _incomparable(name: str, model: Model, written: Configuration) -> Iterator[ConfigWarning]:
     """What is cheapest is known only where costs are, in one currency."""
     path, currencies = ("models", name, "cheapest_first"), dict[str, None]()
     for key in model.routes:
@@ -68,7 +68,7 @@ def _incomparable(name: str, model: Model, written: Configuration) -> Iterator[C
         yield path, what, "Use price lists in one currency, or choose by split or tiers."
 
 
-def _without_consent(name: str, model: Model, written: Configuration) -> Iterator[Caution]:
+def _without_consent(name: str, model: Model, written: Configuration) -> Iterator[ConfigWarning]:
     callers = [app for app in written.apps.values() if app.models is None or name in app.models]
     if model.fallback is None or not callers or any(app.biller_change for app in callers):
         return
@@ -81,7 +81,7 @@ def _without_consent(name: str, model: Model, written: Configuration) -> Iterato
             yield ("models", name, "fallback", "to", index), what, "Set biller_change: true on apps that may, or remove it here."
 
 
-def _unsatisfied(key: str, app: App, written: Configuration) -> Iterator[Caution]:
+def _unsatisfied(key: str, app: App, written: Configuration) -> Iterator[ConfigWarning]:
     """A policy that no contract within the app's reach satisfies refuses everything."""
     policy, terms = policy_of(app.data_policy), _within_reach(app, written)
     if not terms:

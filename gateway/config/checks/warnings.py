@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import date
 from urllib.parse import urlsplit
 
-from gateway.config.checks.date_warnings import date_cautions
-from gateway.config.checks.price_series import series_cautions
-from gateway.config.checks.routing_warnings import Caution, routing_cautions
+from gateway.config.checks.date_warnings import date_warnings
+from gateway.config.checks.price_series import series_warnings
+from gateway.config.checks.routing_warnings import ConfigWarning, routing_warnings
 from gateway.config.problem import Path, Problem
 from gateway.config.schema.contract import Contract
 from gateway.config.schema.document import Configuration
@@ -20,16 +20,16 @@ from gateway.core.snapshot import Snapshot
 UNKNOWN = "unknown"
 
 
-def cautions(written: Configuration, snapshot: Snapshot, root: Node, today: date) -> tuple[Problem, ...]:
+def config_warnings(written: Configuration, snapshot: Snapshot, root: Node, today: date) -> tuple[Problem, ...]:
     """All warnings about a valid configuration, and the snapshot that was made of it, on that UTC day."""
     found = [
         *_emptiness(written),
         *_listeners(written),
         *_providers(written),
-        *series_cautions(written, today),
+        *series_warnings(written, today),
         *_gaps_of_lists(written),
     ]
-    found += [*routing_cautions(written), *date_cautions(snapshot, today)]
+    found += [*routing_warnings(written), *date_warnings(snapshot, today)]
     for key, contract in written.contracts.items():
         found += _terms(("contracts", key), contract)
         found += _days(("contracts", key), contract, today)
@@ -42,20 +42,20 @@ def _placed(root: Node, path: Path, what: str, fix: str) -> Problem:
     return at.problem(path, what, fix)
 
 
-def _emptiness(written: Configuration) -> Iterator[Caution]:
+def _emptiness(written: Configuration) -> Iterator[ConfigWarning]:
     if not written.models:
         yield ("models",), "there are no models, so nothing can be asked for", "Add a model and a route."
     if not written.apps:
         yield ("apps",), "there are no apps, so nobody can call", "Add an app; 'gateway keys APP' makes its key."
 
 
-def _listeners(written: Configuration) -> Iterator[Caution]:
+def _listeners(written: Configuration) -> Iterator[ConfigWarning]:
     if not loopback(written.admin.host):
         what = "the admin plane has no login and can be reached from other hosts"
         yield ("admin", "host"), what, "Listen on 127.0.0.1, or let only the monitoring's network reach it."
 
 
-def _providers(written: Configuration) -> Iterator[Caution]:
+def _providers(written: Configuration) -> Iterator[ConfigWarning]:
     for key, provider in written.providers.items():
         parts = urlsplit(provider.base_url or "")
         if parts.scheme == "http" and not loopback(parts.hostname or ""):
@@ -63,7 +63,7 @@ def _providers(written: Configuration) -> Iterator[Caution]:
             yield ("providers", key, "base_url"), what, "Use https."
 
 
-def _terms(path: Path, contract: Contract) -> Iterator[Caution]:
+def _terms(path: Path, contract: Contract) -> Iterator[ConfigWarning]:
     """Unknown is a legal answer, and a visible one."""
     for field, terms in (("data", contract.data), ("limits", contract.limits)):
         for name in type(terms).model_fields:
@@ -78,7 +78,7 @@ def _terms(path: Path, contract: Contract) -> Iterator[Caution]:
         yield (*path, "failure", "on_ambiguous"), what, "Write fail unless that is accepted."
 
 
-def _days(path: Path, contract: Contract, today: date) -> Iterator[Caution]:
+def _days(path: Path, contract: Contract, today: date) -> Iterator[ConfigWarning]:
     if today < contract.effective_from:
         what = (
             f"the contract is not in force for another {(contract.effective_from - today).days} days: its routes take no request"
@@ -86,13 +86,13 @@ def _days(path: Path, contract: Contract, today: date) -> Iterator[Caution]:
         yield (*path, "effective_from"), what, "Correct the day, or use another contract until then."
 
 
-def _gaps_of_lists(written: Configuration) -> Iterator[Caution]:
+def _gaps_of_lists(written: Configuration) -> Iterator[ConfigWarning]:
     for key, prices in written.price_lists.items():
         for model, price in prices.models.items():
             yield from _gaps(("price_lists", key, "models", model), price)
 
 
-def _gaps(path: Path, price: Price) -> Iterator[Caution]:
+def _gaps(path: Path, price: Price) -> Iterator[ConfigWarning]:
     """What a response is likely to report and the price does not answer."""
     tokens = price.per_million_tokens
     for name in ("text_in", "image_out"):

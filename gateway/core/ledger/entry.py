@@ -124,7 +124,7 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Saving:
+class ReplayEntry:
     """What a request did not cost because it got an earlier one's result. ``cost`` is that one's, ``occurred_at`` is UTC."""
 
     request_id: str

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from gateway.core.ledger.entry import TEXT_OPERATION, Entry, Kind, Saving, in_order
+from gateway.core.ledger.entry import TEXT_OPERATION, Entry, Kind, ReplayEntry, in_order
 from gateway.core.money.amount import Basis, Cost, amount_text, together
 
 
@@ -54,7 +54,7 @@ def document_of(request_id: str, status: Status, attempts: Sequence[Spent], resu
     return found | {"result": result}
 
 
-def spared_document_of(saving: Saving, result: str | None) -> dict[str, Any]:
+def spared_document_of(saving: ReplayEntry, result: str | None) -> dict[str, Any]:
     """What the app is told of a request that got an earlier one's answer."""
     return {
         "id": saving.request_id,

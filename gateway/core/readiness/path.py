@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from gateway.core.money.amount import Cost
 from gateway.core.outcome import Diagnosis, Owner
-from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Reason, Suspension
 from gateway.core.snapshot import Route
 
 # The path in its order. Nothing from LIVE_BEGINS on happens without an order to spend.
@@ -143,12 +143,12 @@ def ready_until(route: Route, known: Known | None) -> datetime | None:
     return known.proof.at + _counts_for(route) if known and known.proof else None
 
 
-def hold_of(route: Route, known: Known | None, now: datetime) -> Hold | None:
+def suspension_of(route: Route, known: Known | None, now: datetime) -> Suspension | None:
     """What keeps requests off a route that requires readiness and is not ready; ``None`` where it is, or need not be."""
     if not route.require_ready:
         return None
     found = verdict(route, known, now)
-    return None if found is Verdict.READY else Hold(Reason.NOT_READY, None, _SAID[found])
+    return None if found is Verdict.READY else Suspension(Reason.NOT_READY, None, _SAID[found])
 
 
 def passed(id: str, detail: str, cost: Cost | None = None) -> Step:

@@ -7,7 +7,7 @@ ECHO_CHARS_MIN = 12
 SHORT_CHARS_MIN = 4
 
 
-def without_echo(text: str, written: str) -> str:
+def without_prompt(text: str, written: str) -> str:
     """``text`` without whatever of it stands in ``written``: runs of ``ECHO_CHARS_MIN``, or all of it where it is shorter.
 
     What is shorter than ``SHORT_CHARS_MIN`` is left: it would be a word of any language.

@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Suspension:
     """What keeps a route from requests: an override, the breaker, a limit or a budget that is used up, readiness not proven.
 
     ``until`` is aware, in UTC; ``None`` where nobody knows. ``what`` is a sentence without its full stop.
@@ -49,12 +49,12 @@ class Hold:
 class Conditions:
     """What the plan depends on besides its other arguments.
 
-    ``now`` is aware, in UTC. ``holds`` are those in force, by route id. ``draw`` stands for who asks: the same draw gives
+    ``now`` is aware, in UTC. ``suspensions`` are those in force, by route id. ``draw`` stands for who asks: the same draw gives
     the same share of a split (any number up to 2^64).
     """
 
     now: datetime
-    holds: Mapping[str, tuple[Hold, ...]] = field(default_factory=dict)
+    suspensions: Mapping[str, tuple[Suspension, ...]] = field(default_factory=dict)
     draw: int = 0
 
 
@@ -99,7 +99,7 @@ class Screen:
             and route.state is RouteState.ACTIVE
             and self._request.operation in route.operations
             and route.contract.effective(self._today)
-            and route.id not in self._conditions.holds
+            and route.id not in self._conditions.suspensions
         )
         if eligible:
             return ()
@@ -130,9 +130,9 @@ def _of_the_route(route: Route, conditions: Conditions) -> Iterator[Drop]:
     if not route.contract.effective(conditions.now.date()):
         remedy = f"Renew the contract {route.contract.reference}, or give the route one that is in force."
         yield Drop(route, Reason.CONTRACT_NOT_EFFECTIVE, Owner.ROUTE, "its contract is not in force", remedy)
-    for hold in conditions.holds.get(route.id, ()):
-        owner, remedy = _HOLDS[hold.reason]
-        yield Drop(route, hold.reason, owner, hold.what, remedy, until=hold.until)
+    for suspension in conditions.suspensions.get(route.id, ()):
+        owner, remedy = _HOLDS[suspension.reason]
+        yield Drop(route, suspension.reason, owner, suspension.what, remedy, until=suspension.until)
 
 
 _HOLDS = {

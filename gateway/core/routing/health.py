@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.core.outcome import Diagnosis, Owner
-from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Reason, Suspension
 
 FAILURES_IN_A_ROW_MAX = 5
 # So many of these at most are of one app, where the breaker is shared.
@@ -88,14 +88,14 @@ def state_of(breaker: Breaker, now: datetime) -> State:
     return State.OPEN if 0 < left_s <= EJECTION_S_MAX and not ejection.probing else State.HALF_OPEN
 
 
-def hold_of(breaker: Breaker, now: datetime) -> Hold | None:
+def suspension_of(breaker: Breaker, now: datetime) -> Suspension | None:
     """What keeps requests off the route; ``None`` where one may go there: in use, or waiting for its probe."""
     ejection = breaker.ejection
     if ejection is None:
         return None
     if ejection.probing:
-        return Hold(Reason.BREAKER, None, f"{ejection.why}, and a request that tries it again is under way")
-    return Hold(Reason.BREAKER, ejection.until, ejection.why) if state_of(breaker, now) is State.OPEN else None
+        return Suspension(Reason.BREAKER, None, f"{ejection.why}, and a request that tries it again is under way")
+    return Suspension(Reason.BREAKER, ejection.until, ejection.why) if state_of(breaker, now) is State.OPEN else None
 
 
 def begun(breaker: Breaker, now: datetime) -> tuple[Breaker, int]:

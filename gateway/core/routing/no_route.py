@@ -14,7 +14,7 @@ _PASSING = frozenset({Reason.BREAKER, Reason.LIMIT})
 RETRY_AFTER_S_MAX = 120.0
 
 
-def unserved(model: Model, dropped: Sequence[Drop], now: datetime) -> Refusal:
+def no_route_refusal(model: Model, dropped: Sequence[Drop], now: datetime) -> Refusal:
     """Whoever could have made one route serve is told: first the caller, then the app's policy, then time, then operators."""
     by_route: dict[str, list[Drop]] = {}
     for drop in dropped:
@@ -29,7 +29,7 @@ def unserved(model: Model, dropped: Sequence[Drop], now: datetime) -> Refusal:
     if not allowed:
         return _not_allowed(model, others)
     passing = [max(found, key=_lasting(now)) for found in allowed if all(drop.reason in _PASSING for drop in found)]
-    return _later(model, passing, now) if passing else _no_route(model, [drop for found in allowed for drop in found])
+    return _later(model, passing, now) if passing else _no_route_at_all(model, [drop for found in allowed for drop in found])
 
 
 def _wrong_request(model: Model, routes: list[list[Drop]]) -> Refusal:
@@ -92,7 +92,7 @@ def _later(model: Model, passing: Sequence[Drop], now: datetime) -> Refusal:
     )
 
 
-def _no_route(model: Model, dropped: Sequence[Drop]) -> Refusal:
+def _no_route_at_all(model: Model, dropped: Sequence[Drop]) -> Refusal:
     reasons = "; ".join(sorted({drop.reason.replace("_", " ") for drop in dropped}))
     return Refusal(
         status=503,

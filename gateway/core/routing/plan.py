@@ -8,7 +8,7 @@ from gateway.core.outcome import Owner, Refusal
 from gateway.core.request.images import ImageRequest
 from gateway.core.routing.choice import Candidate, in_order
 from gateway.core.routing.eligibility import Conditions, Drop, Reason, Screen
-from gateway.core.routing.no_route import unserved
+from gateway.core.routing.no_route import no_route_refusal
 from gateway.core.routing.placement import NAME_CHARS_SHOWN, text_model_here, unknown_model
 from gateway.core.snapshot import App, Model, Snapshot
 
@@ -27,7 +27,7 @@ def plan(request: ImageRequest, app: App, snapshot: Snapshot, conditions: Condit
     """Every route of the model is either a candidate or dropped; raises ``Refusal`` where no route is eligible."""
     found = survey(request, app, snapshot, conditions)
     if not found.candidates:
-        raise unserved(found.model, found.dropped, conditions.now)
+        raise no_route_refusal(found.model, found.dropped, conditions.now)
     return found
 
 

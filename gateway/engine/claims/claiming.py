@@ -25,7 +25,7 @@ from gateway.core.idempotency.claims import (
 )
 from gateway.core.outcome import Owner, Refusal
 from gateway.engine.call import Call
-from gateway.ports import ClaimsShelf, StateUnavailable
+from gateway.ports import ClaimsStore, StateUnavailable
 
 SWAPS_MAX = 64
 # How often another replica is asked how its request goes.
@@ -81,12 +81,12 @@ class Claiming:
 
     def __init__(
         self,
-        shelf: ClaimsShelf,
+        store: ClaimsStore,
         lifetimes: Lifetimes,
         clock: Callable[[], datetime],
         failed: Callable[[str, OnUnavailable], None],
     ) -> None:
-        self._shelf, self._lifetimes, self._clock, self._failed = shelf, lifetimes, clock, failed
+        self._store, self._lifetimes, self._clock, self._failed = store, lifetimes, clock, failed
         self.running: dict[str, Running] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._telling: set[asyncio.Task[None]] = set()
@@ -110,7 +110,7 @@ class Claiming:
             decision = decide(found, asked, await self._known(found, place))
             if decision.claims == found:
                 return decision
-            other = await self._shelf.swap(place.name, found, decision.claims, _kept_s(place))
+            other = await self._store.swap(place.name, found, decision.claims, _kept_s(place))
             if other is None:
                 return decision
             found = other
@@ -121,8 +121,8 @@ class Claiming:
         running = [claim for claim in found if claim.standing is Standing.RUNNING]
         lost = set()
         if place.asked.look is not Look.NOWHERE:
-            dead = {it for it in {claim.replica for claim in running} if not await self._shelf.alive(it)}
-            own = self._shelf.replica
+            dead = {it for it in {claim.replica for claim in running} if not await self._store.alive(it)}
+            own = self._store.replica
             lost = {
                 it.request_id for it in running if it.replica in dead or (it.replica == own and it.request_id not in self.running)
             }
@@ -136,9 +136,9 @@ class Claiming:
             return
         while place is not None:
             with suppress(StateUnavailable):
-                found = await self._shelf.read(place.name)
+                found = await self._store.read(place.name)
                 claim = next((it for it in found if it.request_id == original_id), None)
-                if claim is None or claim.standing is not Standing.RUNNING or not await self._shelf.alive(claim.replica):
+                if claim is None or claim.standing is not Standing.RUNNING or not await self._store.alive(claim.replica):
                     return
             await asyncio.sleep(POLL_S)
 
@@ -146,7 +146,7 @@ class Claiming:
         """Returns once no request waits for that one."""
         while place is not None:
             with suppress(StateUnavailable):
-                found = await self._shelf.read(place.name)
+                found = await self._store.read(place.name)
                 if not any(it.followers for it in found if it.request_id == request_id):
                     return
             await asyncio.sleep(POLL_S)
@@ -175,12 +175,12 @@ class Claiming:
     async def _change(self, place: Place, change: Callable[[Claimed], Claimed]) -> None:
         """Raises ``StateUnavailable``."""
         async with self._turn(place.name):
-            found = await self._shelf.read(place.name)
+            found = await self._store.read(place.name)
             for _ in range(SWAPS_MAX):
                 new = change(found)
                 if new == found:
                     return
-                other = await self._shelf.swap(place.name, found, new, _kept_s(place))
+                other = await self._store.swap(place.name, found, new, _kept_s(place))
                 if other is None:
                     return
                 found = other
@@ -204,7 +204,7 @@ class Claiming:
             if policy is Duplicates.IDENTICAL:
                 look = Look.IDENTICAL
             name, lifetime_s = f"app:{app.id}/body:{presented.fingerprint}", self._lifetimes.window_s
-        asked = Asked(call.request_id, presented.fingerprint, look, self._shelf.replica)
+        asked = Asked(call.request_id, presented.fingerprint, look, self._store.replica)
         return Place(name, asked, lifetime_s, refused)
 
     def now_s(self) -> int:

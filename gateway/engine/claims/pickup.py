@@ -8,7 +8,7 @@ from typing import Any
 from gateway.core.idempotency.refusals import request_path
 from gateway.core.ledger.request_status import Status, document_of, spared_document_of, spent_of, status_of
 from gateway.engine.claims.claiming import Running
-from gateway.ports import Books, Savings
+from gateway.ports import Books, Replays
 from gateway.relay.result_folder import Result, ResultFolder
 
 # Each reads files in a thread, and the threads are few.
@@ -26,8 +26,8 @@ class Answer:
 class PickUp:
     """``running`` are the requests in flight here, by id."""
 
-    def __init__(self, running: Mapping[str, Running], results: ResultFolder, books: Books, savings: Savings) -> None:
-        self._running, self._results, self._books, self._savings = running, results, books, savings
+    def __init__(self, running: Mapping[str, Running], results: ResultFolder, books: Books, replays: Replays) -> None:
+        self._running, self._results, self._books, self._replays = running, results, books, replays
         self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE_MAX)
 
     async def document(self, app: str, request_id: str) -> dict[str, Any] | None:
@@ -42,7 +42,7 @@ class PickUp:
                 return None
             attempts = spent_of(entries)
             return document_of(request_id, status_of(attempts), attempts, await self._path(app, request_id))
-        saving = await self._savings.saving(request_id)
+        saving = await self._replays.saving(request_id)
         if saving is None or saving.app != app:
             return None
         return spared_document_of(saving, await self._path(app, request_id))
@@ -51,7 +51,7 @@ class PickUp:
         """The answer of the app's own request, which the caller closes; ``None`` where it is not kept. May raise as above."""
         found, original_id = await self._results.find(request_id), request_id
         if found is None:
-            saving = await self._savings.saving(request_id)
+            saving = await self._replays.saving(request_id)
             if saving is not None:
                 original_id = saving.original_id
                 found = await self._results.find(original_id)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from gateway.core.ledger.entry import How, Saving
+from gateway.core.ledger.entry import How, ReplayEntry
 from gateway.core.money.amount import Basis, Cost, nothing
 from gateway.core.tag import ORIGINAL_ID_HEADER, REQUEST_ID_HEADER, Header
 from gateway.engine.call import Call, Client
@@ -49,9 +49,9 @@ def cost_of(head: ResultHead) -> Cost:
     return Cost(None if head.cost is None else Decimal(head.cost), head.currency, Basis(head.basis))
 
 
-def saving_of(call: Call, head: ResultHead, original_id: str, how: How, at: datetime) -> Saving:
+def replay_entry_of(call: Call, head: ResultHead, original_id: str, how: How, at: datetime) -> ReplayEntry:
     """What the request did not cost."""
-    return Saving(
+    return ReplayEntry(
         request_id=call.request_id,
         original_id=original_id,
         how=how,

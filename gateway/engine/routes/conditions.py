@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gateway.core.outcome import Owner
 from gateway.core.routing.choice import Candidate, draw_of
-from gateway.core.routing.eligibility import Conditions, Hold
+from gateway.core.routing.eligibility import Conditions, Suspension
 from gateway.core.routing.observed_limits import retry_after_s
 from gateway.core.snapshot import Route
 from gateway.engine.call import Call, Failure
@@ -15,7 +15,7 @@ from gateway.engine.routes.health import Health, Ticket
 from gateway.engine.routes.observed_limits import ObservedLimits
 from gateway.ports import UpstreamResponse
 
-Holds = Mapping[str, tuple[Hold, ...]]
+Suspensions = Mapping[str, tuple[Suspension, ...]]
 
 
 class RouteConditions:
@@ -26,7 +26,7 @@ class RouteConditions:
         health: Health,
         observed: ObservedLimits,
         limiter: ContractLimiter,
-        overrides: Callable[[], Holds],
+        overrides: Callable[[], Suspensions],
         clock: Callable[[], datetime],
     ) -> None:
         self._health, self._observed, self._limiter = health, observed, limiter
@@ -34,11 +34,13 @@ class RouteConditions:
 
     def of(self, call: Call) -> Conditions:
         """What the call's plan depends on. A caller is who the app says that it is, otherwise the request itself."""
-        return Conditions(self._clock(), self.holds(call.app.id), draw_of(call.app.id, call.request.end_user or call.request_id))
+        return Conditions(
+            self._clock(), self.suspensions(call.app.id), draw_of(call.app.id, call.request.end_user or call.request_id)
+        )
 
-    def holds(self, app: str | None = None) -> Holds:
+    def suspensions(self, app: str | None = None) -> Suspensions:
         """All that keep requests of that app off routes now, by route id; without an app those of any, for people to see."""
-        return _joined(self._overrides(), self._health.holds(app))
+        return _joined(self._overrides(), self._health.suspensions(app))
 
     async def shortage(self, candidate: Candidate) -> Shortage | None:
         """Take the request's part of the contract's limits; ``None`` where there was room.
@@ -83,12 +85,12 @@ class Watch:
         return wait_s
 
 
-def both_held(first: Callable[[], Holds], second: Callable[[], Holds]) -> Callable[[], Holds]:
+def both_suspended(first: Callable[[], Suspensions], second: Callable[[], Suspensions]) -> Callable[[], Suspensions]:
     """What either of the two holds."""
     return lambda: _joined(first(), second())
 
 
-def _joined(first: Holds, second: Holds) -> Holds:
+def _joined(first: Suspensions, second: Suspensions) -> Suspensions:
     """Mostly nothing is held, and nothing is made then."""
     if not first or not second:
         return first or second

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from gateway.core.outcome import Diagnosis, Outcome
-from gateway.core.routing.eligibility import Hold, Reason
-from gateway.core.routing.health import Breaker, Ejection, State, begun, ended, hold_of, released, state_of
+from gateway.core.routing.eligibility import Reason, Suspension
+from gateway.core.routing.health import Breaker, Ejection, State, begun, ended, released, state_of, suspension_of
 from gateway.core.snapshot import Route
 
 PARK_S_MAX = 3600.0
-_NO_HOLDS: Mapping[str, tuple[Hold, ...]] = MappingProxyType({})
+_NO_SUSPENSIONS: Mapping[str, tuple[Suspension, ...]] = MappingProxyType({})
 _FRESH = Breaker()
 
 
@@ -59,21 +59,21 @@ class Health:
         # By route and app; only where one has failed of late, and those that are ejected.
         self._own: dict[tuple[str, str], Breaker] = {}
         self._own_ejected: set[tuple[str, str]] = set()
-        self._parks: dict[str, Hold] = {}
+        self._parks: dict[str, Suspension] = {}
         self._ejections: dict[str, int] = {}
 
-    def holds(self, app: str | None = None) -> Mapping[str, tuple[Hold, ...]]:
+    def suspensions(self, app: str | None = None) -> Mapping[str, tuple[Suspension, ...]]:
         """All that keep requests of that app off routes now, by route id; without an app those of any, for people to see.
 
         A route that may be asked is absent.
         """
         if not self._ejected and not self._parks and not self._own_ejected:
-            return _NO_HOLDS
+            return _NO_SUSPENSIONS
         now = self._clock()
-        found = {route: (hold,) for route in self._ejected if (hold := hold_of(self._breakers[route], now))}
+        found = {route: (suspension,) for route in self._ejected if (suspension := suspension_of(self._breakers[route], now))}
         for route, whose in sorted(self._own_ejected):
-            if app in (None, whose) and route not in found and (hold := hold_of(self._own[route, whose], now)):
-                found[route] = (replace(hold, what=f"{hold.what} (for the app '{whose}' alone)"),)
+            if app in (None, whose) and route not in found and (suspension := suspension_of(self._own[route, whose], now)):
+                found[route] = (replace(suspension, what=f"{suspension.what} (for the app '{whose}' alone)"),)
         for route, park in tuple(self._parks.items()):
             if park.until is not None and 0 < (park.until - now).total_seconds() <= PARK_S_MAX:
                 found[route] = (*found.get(route, ()), park)
@@ -112,13 +112,13 @@ class Health:
             self._become_own(ticket, own, released(own, ticket.own_era))
 
     def park(self, route: Route, seconds: float, what: str) -> None:
-        """Hold the route for so long, at most ``PARK_S_MAX``, unless it is held for longer. ``what``: see ``Hold``."""
+        """Hold the route for so long, at most ``PARK_S_MAX``, unless it is held for longer. ``what``: see ``Suspension``."""
         if not seconds > 0:
             return
         until = self._clock() + timedelta(seconds=min(seconds, PARK_S_MAX))
         earlier = self._parks.get(route.id)
         if earlier is None or earlier.until is None or earlier.until < until:
-            self._parks[route.id] = Hold(Reason.LIMIT, until, what)
+            self._parks[route.id] = Suspension(Reason.LIMIT, until, what)
 
     def states(self) -> tuple[RouteHealth, ...]:
         """Of the routes that have been asked, by id; one that has not is closed."""

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Reason, Suspension
 from gateway.durable import replace_file
 
 OVERRIDE_S_MAX = 7 * 24 * 3600
 OVERRIDES_MAX = 1_000
 FILE_BYTES_MAX = 4 * 1024 * 1024
-_NO_HOLDS: Mapping[str, tuple[Hold, ...]] = MappingProxyType({})
+_NO_SUSPENSIONS: Mapping[str, tuple[Suspension, ...]] = MappingProxyType({})
 
 
 class Standing(StrEnum):
@@ -52,15 +52,15 @@ class Overrides:
         self._path, self._clock = path, clock
         self._one_at_a_time = asyncio.Lock()
         self._kept = _read(path, clock())
-        self._holds = _NO_HOLDS
+        self._suspensions = _NO_SUSPENSIONS
         self._holds_until: datetime | None = None
         self._renew()
 
-    def holds(self) -> Mapping[str, tuple[Hold, ...]]:
+    def suspensions(self) -> Mapping[str, tuple[Suspension, ...]]:
         """The routes that are taken out now. Costs next to nothing: every request asks."""
         if self._holds_until is not None and self._clock() >= self._holds_until:
             self._renew()
-        return self._holds
+        return self._suspensions
 
     def in_force(self) -> Mapping[str, Override]:
         """The overrides that have not ended, by route id."""
@@ -105,13 +105,15 @@ class Overrides:
 
     def _renew(self) -> None:
         found = self.in_force()
-        self._holds = MappingProxyType({route: (_hold(it),) for route, it in found.items()}) if found else _NO_HOLDS
+        self._suspensions = (
+            MappingProxyType({route: (_suspension(it),) for route, it in found.items()}) if found else _NO_SUSPENSIONS
+        )
         self._holds_until = min((it.until for it in found.values()), default=None)
 
 
-def _hold(override: Override) -> Hold:
+def _suspension(override: Override) -> Suspension:
     """For callers: neither who nor why."""
-    return Hold(Reason.OVERRIDE, override.until, f"an operator has set it to {override.state}")
+    return Suspension(Reason.OVERRIDE, override.until, f"an operator has set it to {override.state}")
 
 
 def _read(path: Path, now: datetime) -> dict[str, Override]:

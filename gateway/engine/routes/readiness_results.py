@@ -20,12 +20,12 @@ from gateway.core.readiness.path import (
     StepState,
     Verdict,
     Walk,
-    hold_of,
     known_after,
     ready_until,
+    suspension_of,
     verdict,
 )
-from gateway.core.routing.eligibility import Hold
+from gateway.core.routing.eligibility import Suspension
 from gateway.core.snapshot import Route, Snapshot
 from gateway.durable import replace_file
 
@@ -51,12 +51,12 @@ class ReadyResults:
         self._holds_until: datetime | None = None
         self._renew(snapshot())
 
-    def holds(self) -> Mapping[str, tuple[Hold, ...]]:
+    def suspensions(self) -> Mapping[str, tuple[Suspension, ...]]:
         """The routes that require readiness and are not ready. Costs next to nothing: every request asks."""
         snapshot = self._snapshot()
         if snapshot is not self._holds_of or (self._holds_until is not None and self._clock() > self._holds_until):
             self._renew(snapshot)
-        return self._holds
+        return self._suspensions
 
     def known(self) -> Mapping[str, Known]:
         """What has been found, by route id."""
@@ -83,8 +83,10 @@ class ReadyResults:
     def _renew(self, snapshot: Snapshot) -> None:
         now = self._clock()
         required = [route for route in snapshot.routes.values() if route.require_ready]
-        found = {route.id: (hold,) for route in required if (hold := hold_of(route, self._known.get(route.id), now))}
-        self._holds: Mapping[str, tuple[Hold, ...]] = MappingProxyType(found)
+        found = {
+            route.id: (suspension,) for route in required if (suspension := suspension_of(route, self._known.get(route.id), now))
+        }
+        self._suspensions: Mapping[str, tuple[Suspension, ...]] = MappingProxyType(found)
         self._holds_of = snapshot
         ends = (ready_until(route, self._known.get(route.id)) for route in required if route.id not in found)
         self._holds_until = min((end for end in ends if end is not None), default=None)

@@ -40,7 +40,7 @@ class Dialect:
 
 
 class Spending:
-    """The three statements of one database, by their texts: of entries, of kept sums, of savings."""
+    """The three statements of one database, by their texts: of entries, of kept sums, of replays."""
 
     def __init__(self, dialect: Dialect, statement: Callable[[str], str]) -> None:
         self._dialect = dialect

@@ -35,8 +35,8 @@ class MemoryBudgets:
     async def seed(self, key: str, nanos: int, lifetime_s: float | None) -> None:
         """See ``ports.BudgetCounters``; those whose time is over are dropped."""
         now_s = self._clock_s()
-        for lapsed in [it for it, until_s in self._until_s.items() if until_s <= now_s]:
-            del self._until_s[lapsed], self._used[lapsed]
+        for expired in [it for it, until_s in self._until_s.items() if until_s <= now_s]:
+            del self._until_s[expired], self._used[expired]
         if key not in self._used and lifetime_s is not None:
             self._until_s[key] = now_s + lifetime_s
         self._used.setdefault(key, nanos)

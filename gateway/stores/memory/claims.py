@@ -1,4 +1,4 @@
-"""The claims of one process: a ``ClaimsShelf`` for a gateway that runs alone, which outlives it in a journal."""
+"""The claims of one process: a ``ClaimsStore`` for a gateway that runs alone, which outlives it in a journal."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class MemoryClaims:
         return held.claims if held is not None and held.until_s > self._clock_s() else ()
 
     async def swap(self, name: str, old: Claimed, new: Claimed, lifetime_s: int) -> Claimed | None:
-        """See ``ports.ClaimsShelf``."""
+        """See ``ports.ClaimsStore``."""
         found = await self.read(name)
         if found != old:
             return found

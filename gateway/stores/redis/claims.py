@@ -19,7 +19,7 @@ _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(tuple[Cla
 
 
 class RedisClaims:
-    """Implements ``ports.ClaimsShelf``. Whoever claims does so while ``living``."""
+    """Implements ``ports.ClaimsStore``. Whoever claims does so while ``living``."""
 
     def __init__(self, state: RedisState, alive_s: float = ALIVE_S) -> None:
         self.replica = secrets.token_hex(8)
@@ -30,7 +30,7 @@ class RedisClaims:
         return _claims(await self._state.text(_key(name)))
 
     async def swap(self, name: str, old: Claimed, new: Claimed, lifetime_s: int) -> Claimed | None:
-        """See ``ports.ClaimsShelf``."""
+        """See ``ports.ClaimsStore``."""
         found = await self._state.swap(_key(name), _text(old), _text(new), lifetime_s * 1000)
         return None if found is None else _claims(found)
 

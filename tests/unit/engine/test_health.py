@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.core.contract.contract import Limits, RecordedLimit
 from gateway.core.outcome import Diagnosis, Outcome, Owner
-from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Reason, Suspension
 from gateway.core.routing.health import State
 from gateway.core.snapshot import Route
 from gateway.engine.routes.health import Health, RouteHealth
@@ -70,26 +70,28 @@ def says(limit: int, name: str = "images") -> dict[str, str]:
 
 def test_healthy_routes_are_absent(health: Health) -> None:
     """While nothing is held, asking gives the same empty mapping each time."""
-    assert health.holds() == {}
+    assert health.suspensions() == {}
     attempts(health, None, FAILED, BLOCKED)
-    assert health.holds() is health.holds()
-    assert health.holds() == {}
+    assert health.suspensions() is health.suspensions()
+    assert health.suspensions() == {}
 
 
 def test_a_failing_route_is_held_and_others_are_not(health: Health, clock: Clock) -> None:
     """Until its ejection is over; then one request takes it, and its delivery brings it back."""
     attempts(health, *[FAILED] * 5)
     attempts(health, None, route=OTHER)
-    held = health.holds()
+    held = health.suspensions()
     assert list(held) == [ROUTE.id]
-    assert [(hold.reason, hold.until) for hold in held[ROUTE.id]] == [(Reason.BREAKER, NOW + timedelta(seconds=30))]
+    assert [(suspension.reason, suspension.until) for suspension in held[ROUTE.id]] == [
+        (Reason.BREAKER, NOW + timedelta(seconds=30))
+    ]
     clock.forward(30)
-    assert health.holds() == {}
+    assert health.suspensions() == {}
     probe = health.begin(ROUTE, "shop")
-    assert [hold.until for hold in health.holds()[ROUTE.id]] == [None]
+    assert [suspension.until for suspension in health.suspensions()[ROUTE.id]] == [None]
     health.end(probe, None)
-    assert health.holds() is health.holds()
-    assert health.holds() == {}
+    assert health.suspensions() is health.suspensions()
+    assert health.suspensions() == {}
 
 
 def test_a_late_end_is_not_the_probe_s(health: Health, clock: Clock) -> None:
@@ -99,9 +101,9 @@ def test_a_late_end_is_not_the_probe_s(health: Health, clock: Clock) -> None:
     clock.forward(30)
     probe = health.begin(ROUTE, "shop")
     health.end(late, None)
-    assert ROUTE.id in health.holds()
+    assert ROUTE.id in health.suspensions()
     health.end(probe, FAILED)
-    assert health.holds()[ROUTE.id][0].until == NOW + timedelta(seconds=90)
+    assert health.suspensions()[ROUTE.id][0].until == NOW + timedelta(seconds=90)
 
 
 def test_a_probe_that_was_not_made_is_given_back(health: Health, clock: Clock) -> None:
@@ -109,20 +111,20 @@ def test_a_probe_that_was_not_made_is_given_back(health: Health, clock: Clock) -
     attempts(health, *[FAILED] * 5)
     clock.forward(30)
     health.release(health.begin(ROUTE, "shop"))
-    assert health.holds() == {}
+    assert health.suspensions() == {}
 
 
 def test_what_fails_for_one_app_is_held_for_that_app_alone(health: Health, clock: Clock) -> None:
     """Its requests may be why; when they succeed again, it is as before."""
     attempts(health, *[ANSWERED] * 50)
-    assert list(health.holds("shop")) == [ROUTE.id]
-    assert not health.holds("other")
-    assert health.holds()[ROUTE.id][0].what.endswith("(for the app 'shop' alone)")
+    assert list(health.suspensions("shop")) == [ROUTE.id]
+    assert not health.suspensions("other")
+    assert health.suspensions()[ROUTE.id][0].what.endswith("(for the app 'shop' alone)")
     (seen,) = health.states()
     assert (seen.state, seen.apps, seen.ejections) == (State.CLOSED, ("shop",), 1)
     clock.forward(30)
     attempts(health, None)
-    assert not health.holds("shop")
+    assert not health.suspensions("shop")
     assert health.states()[0].apps == ()
 
 
@@ -131,19 +133,19 @@ def test_one_app_cannot_move_another_whatever_the_other_does_meanwhile(health: H
     for number in range(200):
         attempts(health, *[ANSWERED] * 7, app="bad")
         attempts(health, ANSWERED if number % 20 == 7 else None, app="good")
-        assert not health.holds("good")
-    assert list(health.holds("bad")) == [ROUTE.id]
+        assert not health.suspensions("good")
+    assert list(health.suspensions("bad")) == [ROUTE.id]
 
 
 def test_a_provider_that_is_down_is_held_for_everybody(health: Health) -> None:
     """Also for apps that have not asked, once two have failed and none was served, or as soon as it cannot be reached."""
     attempts(health, *[ANSWERED] * 3, app="one")
     attempts(health, ANSWERED, app="two")
-    assert not health.holds("three")
+    assert not health.suspensions("three")
     attempts(health, ANSWERED, app="two")
-    assert list(health.holds("three")) == [ROUTE.id]
+    assert list(health.suspensions("three")) == [ROUTE.id]
     attempts(health, *[FAILED] * 5, route=OTHER, app="one")
-    assert set(health.holds("three")) == {ROUTE.id, OTHER.id}
+    assert set(health.suspensions("three")) == {ROUTE.id, OTHER.id}
 
 
 def test_a_trial_that_one_app_spoils_tells_nothing_to_the_others(health: Health, clock: Clock) -> None:
@@ -151,13 +153,13 @@ def test_a_trial_that_one_app_spoils_tells_nothing_to_the_others(health: Health,
     attempts(health, *[FAILED] * 5)
     clock.forward(31)
     attempts(health, *[ANSWERED] * 3, app="bad")
-    assert not health.holds("good")
+    assert not health.suspensions("good")
     attempts(health, ANSWERED, app="good")
-    assert list(health.holds("third")) == [ROUTE.id]
+    assert list(health.suspensions("third")) == [ROUTE.id]
     clock.forward(70)
     attempts(health, ANSWERED, app="bad")
     attempts(health, None, app="good")
-    assert not health.holds("third")
+    assert not health.suspensions("third")
 
 
 @pytest.mark.parametrize(("seconds", "held_s"), [(12.5, 12.5), (1e9, 3600), (math.inf, 3600)])
@@ -165,38 +167,40 @@ def test_a_parked_route_is_held_until_then(health: Health, clock: Clock, seconds
     """An hour at most; then the park vanishes."""
     health.park(ROUTE, seconds, "the provider asked to be left alone until then")
     until = NOW + timedelta(seconds=held_s)
-    assert health.holds() == {ROUTE.id: (Hold(Reason.LIMIT, until, "the provider asked to be left alone until then"),)}
+    assert health.suspensions() == {
+        ROUTE.id: (Suspension(Reason.LIMIT, until, "the provider asked to be left alone until then"),)
+    }
     clock.forward(held_s)
-    assert health.holds() == {}
-    assert health.holds() is health.holds()
+    assert health.suspensions() == {}
+    assert health.suspensions() is health.suspensions()
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan])
 def test_a_wait_of_nothing_parks_nothing(health: Health, seconds: float) -> None:
     """Neither does one that is no number."""
     health.park(ROUTE, seconds, "never")
-    assert health.holds() == {}
+    assert health.suspensions() == {}
 
 
 def test_the_longest_park_counts(health: Health) -> None:
     """A shorter one does not let requests through early."""
     for seconds in (10, 30, 20):
         health.park(ROUTE, seconds, f"{seconds} s")
-    assert [hold.what for hold in health.holds()[ROUTE.id]] == ["30 s"]
+    assert [suspension.what for suspension in health.suspensions()[ROUTE.id]] == ["30 s"]
 
 
 def test_a_clock_that_was_set_back_frees_a_parked_route(health: Health, clock: Clock) -> None:
     """Nothing is held for longer than its bound."""
     health.park(ROUTE, 3600, "used up")
     clock.forward(-1)
-    assert health.holds() == {}
+    assert health.suspensions() == {}
 
 
 def test_a_route_can_be_parked_and_ejected(health: Health) -> None:
     """Both reasons stand beside each other."""
     attempts(health, *[FAILED] * 5)
     health.park(ROUTE, 10, "used up")
-    assert [hold.reason for hold in health.holds()[ROUTE.id]] == [Reason.BREAKER, Reason.LIMIT]
+    assert [suspension.reason for suspension in health.suspensions()[ROUTE.id]] == [Reason.BREAKER, Reason.LIMIT]
 
 
 def test_states_are_for_people(health: Health, clock: Clock) -> None:
@@ -229,7 +233,7 @@ def test_a_route_that_is_gone_is_forgotten(health: Health) -> None:
     health.forget(["direct", "never-there"])
     health.end(late, FAILED)
     health.release(late)
-    assert (health.holds(), health.states(), health.ejections()) == ({}, (), {})
+    assert (health.suspensions(), health.states(), health.ejections()) == ({}, (), {})
 
 
 @pytest.fixture
@@ -339,7 +343,7 @@ def test_of_two_records_for_one_dimension_the_lower_is_compared(observed: Observ
 def test_metrics_show_routes_as_they_are_at_the_scrape(health: Health, observed: ObservedLimits, clock: Clock) -> None:
     """Holds, ejections and limits; nothing lingers of a hold that is over."""
     metrics = Metrics(lambda: 0.0, lambda: 0, "abc123")
-    metrics.watch_routes(health.holds, health.ejections, lambda: observed.readings([LIMITED, replace(LIMITED, id="twin")]))
+    metrics.watch_routes(health.suspensions, health.ejections, lambda: observed.readings([LIMITED, replace(LIMITED, id="twin")]))
     assert not [name for name, *_ in scraped(metrics) if name == "gateway_route_held"]
     attempts(health, *[FAILED] * 5)
     health.park(ROUTE, 10, "used up")

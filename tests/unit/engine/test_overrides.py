@@ -35,13 +35,13 @@ def overrides(tmp_path: Path, clock: Clock) -> Overrides:
 @pytest.mark.parametrize("state", list(Standing))
 async def test_a_route_taken_out_is_held(overrides: Overrides, state: Standing) -> None:
     """Draining and disabled both keep new requests away; callers learn neither who nor why."""
-    assert not overrides.holds()
+    assert not overrides.suspensions()
     put = await overrides.put("direct", state, 60, "ada", "the secret reason")
-    (hold,) = overrides.holds()["direct"]
-    assert (hold.reason, hold.until) == (Reason.OVERRIDE, put.until)
-    assert state in hold.what
-    assert "secret" not in hold.what
-    assert "ada" not in hold.what
+    (suspension,) = overrides.suspensions()["direct"]
+    assert (suspension.reason, suspension.until) == (Reason.OVERRIDE, put.until)
+    assert state in suspension.what
+    assert "secret" not in suspension.what
+    assert "ada" not in suspension.what
 
 
 async def test_it_ends_by_itself(overrides: Overrides, clock: Clock) -> None:
@@ -49,11 +49,11 @@ async def test_it_ends_by_itself(overrides: Overrides, clock: Clock) -> None:
     await overrides.put("short", Standing.DRAINING, 60, "ada", "a")
     await overrides.put("long", Standing.DRAINING, 600, "ada", "b")
     clock.now = NOW + timedelta(seconds=59)
-    assert set(overrides.holds()) == {"short", "long"}
+    assert set(overrides.suspensions()) == {"short", "long"}
     clock.now = NOW + timedelta(seconds=60)
-    assert set(overrides.holds()) == set(overrides.in_force()) == {"long"}
+    assert set(overrides.suspensions()) == set(overrides.in_force()) == {"long"}
     clock.now = NOW + timedelta(seconds=600)
-    assert not overrides.holds()
+    assert not overrides.suspensions()
 
 
 async def test_lifting_ends_it_at_once(overrides: Overrides) -> None:
@@ -62,7 +62,7 @@ async def test_lifting_ends_it_at_once(overrides: Overrides) -> None:
     lifted = await overrides.lift("direct")
     assert lifted is not None
     assert lifted.who == "ada"
-    assert not overrides.holds()
+    assert not overrides.suspensions()
     assert await overrides.lift("direct") is None
 
 
@@ -123,7 +123,7 @@ async def test_what_cannot_be_written_does_not_take_effect(tmp_path: Path, clock
     overrides = Overrides(tmp_path / "file" / "overrides.json", clock)
     with pytest.raises(OverridesUnavailable, match="cannot be written"):
         await overrides.put("direct", Standing.DRAINING, 60, "ada", "a")
-    assert not overrides.holds()
+    assert not overrides.suspensions()
 
 
 async def test_their_number_is_bounded(tmp_path: Path, clock: Clock) -> None:
@@ -136,11 +136,11 @@ async def test_their_number_is_bounded(tmp_path: Path, clock: Clock) -> None:
         await overrides.put("direct", Standing.DRAINING, 60, "ada", "a")
     clock.now = NOW + timedelta(seconds=61)
     await overrides.put("direct", Standing.DRAINING, 60, "ada", "a")
-    assert set(overrides.holds()) == {"direct"}
+    assert set(overrides.suspensions()) == {"direct"}
 
 
 async def test_concurrent_orders_lose_nothing(tmp_path: Path, clock: Clock, overrides: Overrides) -> None:
     """Each of many at once is in force and on disk."""
     await asyncio.gather(*(overrides.put(f"r{number}", Standing.DRAINING, 60, "ada", "a") for number in range(20)))
     again = Overrides(tmp_path / "history" / "overrides.json", clock)
-    assert set(overrides.holds()) == set(again.holds()) == {f"r{number}" for number in range(20)}
+    assert set(overrides.suspensions()) == set(again.suspensions()) == {f"r{number}" for number in range(20)}

@@ -47,12 +47,12 @@ def world(tmp_path: Path) -> World:
 async def test_routes_that_require_readiness_are_held_until_a_walk_passes(world: World) -> None:
     """Each on its own, and again once a walk has stopped."""
     results = world.results()
-    assert set(results.holds()) == {"direct", "other"}
+    assert set(results.suspensions()) == {"direct", "other"}
     await results.keep(PASSED)
-    assert set(results.holds()) == {"other"}
+    assert set(results.suspensions()) == {"other"}
     assert results.verdicts() == {"direct": Verdict.READY, "other": Verdict.UNPROVEN}
     await results.keep(STOPPED)
-    assert [hold.reason for hold in results.holds()["direct"]] == [Reason.NOT_READY]
+    assert [suspension.reason for suspension in results.suspensions()["direct"]] == [Reason.NOT_READY]
 
 
 async def test_a_proof_ends_by_itself(world: World) -> None:
@@ -60,9 +60,9 @@ async def test_a_proof_ends_by_itself(world: World) -> None:
     results = world.results()
     await results.keep(PASSED)
     world.now = NOW + timedelta(days=10)
-    assert "direct" not in results.holds()
+    assert "direct" not in results.suspensions()
     world.now += timedelta(seconds=1)
-    assert "direct" in results.holds()
+    assert "direct" in results.suspensions()
 
 
 async def test_a_new_configuration_counts_at_once(world: World) -> None:
@@ -72,7 +72,7 @@ async def test_a_new_configuration_counts_at_once(world: World) -> None:
     world.snapshot = snapshot(
         replace(MODEL, routes=(replace(ROUTES[0], upstream_model="gpt-image-3"), replace(ROUTES[1], require_ready=False)))
     )
-    assert set(results.holds()) == {"direct"}
+    assert set(results.suspensions()) == {"direct"}
 
 
 async def test_a_restart_keeps_all_of_it(world: World) -> None:
@@ -106,7 +106,7 @@ def test_a_faulty_file_proves_nothing(world: World, content: str) -> None:
     """Its routes are held, and somebody is told."""
     world.path.parent.mkdir()
     world.path.write_text(content)
-    assert set(world.results().holds()) == {"direct", "other"}
+    assert set(world.results().suspensions()) == {"direct", "other"}
     assert "readiness.json" in world.warnings[0]
 
 
@@ -116,7 +116,7 @@ async def test_what_cannot_be_written_does_not_count(tmp_path: Path) -> None:
     results = World(tmp_path / "file" / "readiness.json").results()
     with pytest.raises(ReadinessUnavailable, match="in the ledger"):
         await results.keep(PASSED)
-    assert "direct" in results.holds()
+    assert "direct" in results.suspensions()
 
 
 async def test_a_route_is_told_in_one_line(world: World) -> None:

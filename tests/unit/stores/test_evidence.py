@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.evidence.bundle import Evidence
-from gateway.ports import EvidenceShelf, EvidenceUnavailable
+from gateway.ports import EvidenceStore, EvidenceUnavailable
 from gateway.stores import EvidenceFile, SqliteEvidence, evidence
 from gateway.stores.evidence import surplus
 from tests.unit.core.evidence.test_bundle import EVIDENCE
@@ -47,18 +47,18 @@ def clock() -> Clock:
 
 @pytest.fixture
 def opened(tmp_path: Path, lost: list[int], clock: Clock) -> Iterator[Opened]:
-    """Open a shelf in the test's folder; it is closed in the end."""
+    """Open a store in the test's folder; it is closed in the end."""
     shelves = []
 
     def open_(path: Path = tmp_path / "evidence.sqlite", requests_max: int = 100) -> SqliteEvidence:
-        shelf = SqliteEvidence(path, DAYS_MAX, requests_max, lost=lost.append, clock=clock)
-        shelf.open()
-        shelves.append(shelf)
-        return shelf
+        store = SqliteEvidence(path, DAYS_MAX, requests_max, lost=lost.append, clock=clock)
+        store.open()
+        shelves.append(store)
+        return store
 
     yield open_
-    for shelf in shelves:
-        shelf.close()
+    for store in shelves:
+        store.close()
 
 
 def numbered(number: int, app: str = "shop") -> Evidence:
@@ -66,24 +66,24 @@ def numbered(number: int, app: str = "shop") -> Evidence:
     return replace(EVIDENCE, request_id=f"gw_{number}", asked=replace(EVIDENCE.asked, app=app))
 
 
-def kept(shelf: EvidenceShelf, *ids: int) -> list[int]:
-    return [number for number in ids if shelf.find(f"gw_{number}") is not None]
+def kept(store: EvidenceStore, *ids: int) -> list[int]:
+    return [number for number in ids if store.find(f"gw_{number}") is not None]
 
 
 def test_what_is_put_is_found_whole(opened: Opened, lost: list[int]) -> None:
     """Every member of it, also of another process that reads the file."""
-    shelf = opened()
-    shelf.put(lambda: EVIDENCE)
-    assert shelf.find(EVIDENCE.request_id) == EVIDENCE
-    assert shelf.find("gw_of_nobody") is None
-    assert (shelf.failing, lost) == (False, [])
+    store = opened()
+    store.put(lambda: EVIDENCE)
+    assert store.find(EVIDENCE.request_id) == EVIDENCE
+    assert store.find("gw_of_nobody") is None
+    assert (store.failing, lost) == (False, [])
 
 
 def test_what_was_put_is_written_when_it_closes(opened: Opened, tmp_path: Path, clock: Clock) -> None:
     """A gateway that stops loses none; only its owner can read the file."""
-    shelf = opened()
-    shelf.put(lambda: EVIDENCE)
-    shelf.close()
+    store = opened()
+    store.put(lambda: EVIDENCE)
+    store.close()
     path = tmp_path / "evidence.sqlite"
     assert EvidenceFile(path, DAYS_MAX, clock).find(EVIDENCE.request_id) == EVIDENCE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -96,35 +96,35 @@ def test_where_nothing_was_kept_nothing_is_found(tmp_path: Path, clock: Clock) -
 
 def test_only_the_latest_requests_are_kept(opened: Opened) -> None:
     """No more than the configuration says."""
-    shelf = opened(requests_max=3)
+    store = opened(requests_max=3)
     for number in range(5):
-        shelf.put(lambda number=number: numbered(number))  # type: ignore[misc]
-    assert kept(shelf, *range(5)) == [2, 3, 4]
+        store.put(lambda number=number: numbered(number))  # type: ignore[misc]
+    assert kept(store, *range(5)) == [2, 3, 4]
 
 
 def test_what_is_too_old_is_neither_found_nor_kept(opened: Opened, tmp_path: Path, clock: Clock) -> None:
     """It cannot be read from the day on, and is deleted with the next write."""
-    shelf = opened()
-    shelf.put(lambda: EVIDENCE)
-    assert shelf.find(EVIDENCE.request_id) is not None
+    store = opened()
+    store.put(lambda: EVIDENCE)
+    assert store.find(EVIDENCE.request_id) is not None
     clock.now = NOW + timedelta(days=DAYS_MAX, seconds=1)
-    assert shelf.find(EVIDENCE.request_id) is None
-    shelf.flush()
+    assert store.find(EVIDENCE.request_id) is None
+    store.flush()
     with closing(sqlite3.connect(tmp_path / "evidence.sqlite")) as connection:
         assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
 
 
 def test_no_app_pushes_out_what_is_kept_of_the_others(opened: Opened) -> None:
     """Of whichever has most the oldest goes, also in a file that was begun before."""
-    shelf = opened(requests_max=10)
+    store = opened(requests_max=10)
     for number in range(1, 5):
-        shelf.put(lambda number=number: numbered(number, "quiet"))  # type: ignore[misc]
+        store.put(lambda number=number: numbered(number, "quiet"))  # type: ignore[misc]
     for number in range(100, 600):
-        shelf.put(lambda number=number: numbered(number, "loud"))  # type: ignore[misc]
+        store.put(lambda number=number: numbered(number, "loud"))  # type: ignore[misc]
         if number % 100 == 0:
-            shelf.flush()
-    assert kept(shelf, *range(1, 5)) == [1, 2, 3, 4]
-    assert kept(shelf, *range(100, 600)) == [594, 595, 596, 597, 598, 599]
+            store.flush()
+    assert kept(store, *range(1, 5)) == [1, 2, 3, 4]
+    assert kept(store, *range(100, 600)) == [594, 595, 596, 597, 598, 599]
 
 
 @given(st.dictionaries(st.text(max_size=2), st.integers(1, 50), min_size=1, max_size=6), st.integers(1, 100))
@@ -143,10 +143,10 @@ def test_one_that_cannot_be_made_costs_the_others_nothing(opened: Opened, lost: 
     def broken() -> Evidence:
         raise ValueError("a fault of one request")
 
-    shelf = opened()
+    store = opened()
     for make in (lambda: numbered(1), broken, lambda: numbered(2)):
-        shelf.put(make)
-    assert kept(shelf, 1, 2) == [1, 2]
+        store.put(make)
+    assert kept(store, 1, 2) == [1, 2]
     assert lost == [1]
 
 
@@ -155,12 +155,12 @@ def test_what_cannot_be_gathered_is_lost_and_does_not_wait(
 ) -> None:
     """A writer that does not keep up holds no request."""
     monkeypatch.setattr(evidence, "GATHERED_MAX", 2)
-    shelf = SqliteEvidence(tmp_path / "evidence.sqlite", DAYS_MAX, 100, lost=lost.append, clock=lambda: NOW)
+    store = SqliteEvidence(tmp_path / "evidence.sqlite", DAYS_MAX, 100, lost=lost.append, clock=lambda: NOW)
     for number in range(5):
-        shelf.put(lambda number=number: numbered(number))  # type: ignore[misc]
+        store.put(lambda number=number: numbered(number))  # type: ignore[misc]
     assert lost == [1, 1, 1]
-    assert kept(shelf, *range(5)) == [0, 1]
-    shelf.close()
+    assert kept(store, *range(5)) == [0, 1]
+    store.close()
 
 
 @pytest.mark.parametrize("damage", [b"this is no database" * 500, b""])
@@ -168,44 +168,44 @@ def test_a_damaged_file_is_set_aside(opened: Opened, tmp_path: Path, lost: list[
     """Another one is begun; an empty one is as good as none."""
     path = tmp_path / "evidence.sqlite"
     path.write_bytes(damage)
-    shelf = opened(path)
-    shelf.put(lambda: EVIDENCE)
-    assert shelf.find(EVIDENCE.request_id) == EVIDENCE
+    store = opened(path)
+    store.put(lambda: EVIDENCE)
+    assert store.find(EVIDENCE.request_id) == EVIDENCE
     assert (tmp_path / "evidence.sqlite.damaged").exists() is bool(damage)
     assert sum(lost) == 0
 
 
 def test_a_file_that_is_deleted_meanwhile_is_begun_anew(opened: Opened, tmp_path: Path) -> None:
     """Evidence may be thrown away at any time."""
-    shelf = opened()
-    shelf.put(lambda: numbered(1))
-    assert kept(shelf, 1) == [1]
+    store = opened()
+    store.put(lambda: numbered(1))
+    assert kept(store, 1) == [1]
     for path in tmp_path.iterdir():
         path.unlink()
-    shelf.put(lambda: numbered(2))
-    assert kept(shelf, 1, 2) == [2]
+    store.put(lambda: numbered(2))
+    assert kept(store, 1, 2) == [2]
 
 
 def test_a_folder_that_cannot_be_used_is_counted_and_mended(opened: Opened, tmp_path: Path, lost: list[int]) -> None:
     """While it lasts, requests lose their evidence; afterwards it is kept again."""
     blocked = tmp_path / "folder"
     blocked.write_text("a file, where the folder should be")
-    shelf = opened(blocked / "evidence.sqlite")
-    shelf.put(lambda: numbered(1))
-    shelf.flush()
-    assert (shelf.failing, sum(lost)) == (True, 1)
+    store = opened(blocked / "evidence.sqlite")
+    store.put(lambda: numbered(1))
+    store.flush()
+    assert (store.failing, sum(lost)) == (True, 1)
     blocked.unlink()
-    shelf.put(lambda: numbered(2))
-    assert kept(shelf, 2) == [2]
-    assert not shelf.failing
+    store.put(lambda: numbered(2))
+    assert kept(store, 2) == [2]
+    assert not store.failing
 
 
 def test_what_another_version_wrote_is_left_alone(opened: Opened, tmp_path: Path, lost: list[int], clock: Clock) -> None:
     """A newer table is not written into, and a row that cannot be read is said so."""
     path = tmp_path / "evidence.sqlite"
-    shelf = opened()
-    shelf.put(lambda: EVIDENCE)
-    shelf.close()
+    store = opened()
+    store.put(lambda: EVIDENCE)
+    store.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE evidence SET document = ?", (b'{"request_id": 1}',))
         connection.execute("PRAGMA user_version = 99")

@@ -1,4 +1,4 @@
-"""The table of savings in the ledger's SQLite file."""
+"""The table of replays in the ledger's SQLite file."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gateway.core.ledger.entry import How, Saving
+from gateway.core.ledger.entry import How, ReplayEntry
 from gateway.core.money.amount import Basis, Cost, from_nanos, to_nanos, unknown
 from gateway.ports import LedgerUnavailable
 from gateway.stores.ledger.rows import microseconds_of, moment_of
@@ -20,28 +20,28 @@ _INSERT, _FIND = map(statement, ("saving_insert", "saving"))
 _LOCK_WAIT_S_MAX = 5.0
 
 
-class SqliteSavings:
-    """Implements ``ports.Savings``, in threads: repeated requests are few, and need no place in the ledger's own queue."""
+class SqliteReplays:
+    """Implements ``ports.Replays``, in threads: repeated requests are few, and need no place in the ledger's own queue."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
 
-    async def saved(self, saving: Saving) -> None:
+    async def saved(self, saving: ReplayEntry) -> None:
         """Durable on return, once a request id; raises ``LedgerUnavailable``."""
         await asyncio.to_thread(self._insert, saving)
 
-    async def saving(self, request_id: str) -> Saving | None:
+    async def saving(self, request_id: str) -> ReplayEntry | None:
         """What that request saved; raises ``LedgerUnavailable``."""
         return await asyncio.to_thread(self._find, request_id)
 
-    def _insert(self, saving: Saving) -> None:
+    def _insert(self, saving: ReplayEntry) -> None:
         try:
             with closing(sqlite3.connect(self._path, timeout=_LOCK_WAIT_S_MAX, isolation_level=None)) as connection:
                 connection.execute(_INSERT, parameters_of(saving))
         except sqlite3.Error as error:
             raise LedgerUnavailable(failure_text(self._path, "written", error)) from error
 
-    def _find(self, request_id: str) -> Saving | None:
+    def _find(self, request_id: str) -> ReplayEntry | None:
         try:
             with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=_LOCK_WAIT_S_MAX)) as connection:
                 connection.row_factory = sqlite3.Row
@@ -51,7 +51,7 @@ class SqliteSavings:
         return None if row is None else saving_of_row(row)
 
 
-def parameters_of(saving: Saving) -> dict[str, str | int | None]:
+def parameters_of(saving: ReplayEntry) -> dict[str, str | int | None]:
     """By the names in ``sql/saving_insert.sql``."""
     return {
         "request_id": saving.request_id,
@@ -69,11 +69,11 @@ def parameters_of(saving: Saving) -> dict[str, str | int | None]:
     }
 
 
-def saving_of_row(row: Mapping[str, Any] | sqlite3.Row) -> Saving:
+def saving_of_row(row: Mapping[str, Any] | sqlite3.Row) -> ReplayEntry:
     """The saving that ``parameters_of`` turned into this row."""
     nanos, currency = row["amount_nanos"], row["currency"]
     amount: Decimal | None = None if nanos is None else from_nanos(nanos)
-    return Saving(
+    return ReplayEntry(
         request_id=row["request_id"],
         original_id=row["original_id"],
         how=How(row["how"]),

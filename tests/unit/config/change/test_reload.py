@@ -14,7 +14,7 @@ from gateway.config.change.history import History
 from gateway.config.change.reload import Reloader, Result
 from gateway.config.change.watched_paths import places_of
 from gateway.telemetry.config_metrics import ConfigMetrics
-from tests.unit.config.samples import Trail, base, loaded
+from tests.unit.config.samples import RequestTrace, base, loaded
 from tests.unit.core.samples import NOW
 
 CHANGED = ("team: shop", "team: bazaar")
@@ -26,7 +26,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         first = loaded(base(folder))
-        self.current, self.trail, self.registry = Current(first.snapshot), Trail(), CollectorRegistry()
+        self.current, self.request_trace, self.registry = Current(first.snapshot), RequestTrace(), CollectorRegistry()
         self.history = History(folder / "history", 10)
         self.applied: list[tuple[str, str]] = []
         self.load: Callable[[], Loaded] = lambda: loaded(folder / "gateway.yaml")
@@ -35,7 +35,7 @@ class Bench:
             self.current,
             load=lambda: self.load(),  # noqa: PLW0108 -- tests replace it
             history=self.history,
-            audit=self.trail,
+            audit=self.request_trace,
             applied=lambda old, new: self.applied.append((old.snapshot.revision, new.snapshot.revision)),
             metrics=ConfigMetrics(self.registry, first.snapshot.revision),
             clock=lambda: NOW,
@@ -62,7 +62,7 @@ async def test_an_edit_takes_effect_whole(bench: Bench) -> None:
     assert bench.applied == [(before.revision, after.revision)]
     (latest,) = bench.history.revisions()
     assert (latest.id, latest.who, latest.why) == (after.revision, "ada", "a new team")
-    ((who, what, why, details),) = bench.trail.entries
+    ((who, what, why, details),) = bench.request_trace.entries
     assert (who, what, why, details["revision"]) == ("ada", "config.applied", "a new team", after.revision)
     assert bench.metric(f'gateway_config_info{{revision="{after.revision}"}} 1.0')
     assert not bench.metric(f'gateway_config_info{{revision="{before.revision}"}} 1.0')
@@ -79,7 +79,7 @@ async def test_a_bad_file_changes_nothing(bench: Bench) -> None:
     assert bench.reloader.last is ended
     assert bench.current.snapshot is before
     assert not bench.history.revisions()
-    assert [entry[1] for entry in bench.trail.entries] == ["config.refused"]
+    assert [entry[1] for entry in bench.request_trace.entries] == ["config.refused"]
     assert bench.metric('gateway_config_reloads_total{result="refused"} 1.0')
     assert bench.metric("gateway_config_last_reload_success 0.0")
     assert bench.metric(f'gateway_config_info{{revision="{before.revision}"}} 1.0')
@@ -101,7 +101,7 @@ async def test_the_same_content_is_unchanged(bench: Bench) -> None:
     base(bench.folder, more="# a comment\n")
     assert (await bench.reloader.reload("ada", "a comment")).result is Result.UNCHANGED
     assert bench.current.snapshot is before
-    assert not bench.trail.entries
+    assert not bench.request_trace.entries
 
 
 async def test_an_order_is_answered_with_its_edit_although_the_watch_was_faster(bench: Bench) -> None:
@@ -112,7 +112,7 @@ async def test_an_order_is_answered_with_its_edit_although_the_watch_was_faster(
     ordered = await bench.reloader.reload("ada", "a new team")
     assert (ordered.result, ordered.who, ordered.why) == (Result.APPLIED, "ada", "a new team")
     assert (ordered.at, ordered.revision, ordered.changes) == (noticed.at, noticed.revision, noticed.changes)
-    assert [entry[:3] for entry in bench.trail.entries] == [
+    assert [entry[:3] for entry in bench.request_trace.entries] == [
         ("gateway", "config.applied", "the files changed"),
         ("ada", "config.claimed", "a new team"),
     ]
@@ -128,22 +128,22 @@ async def test_another_key_takes_effect_under_the_same_revision(bench: Bench) ->
     ended = await bench.reloader.reload("ada", "rotated")
     assert (ended.result, ended.revision) == (Result.APPLIED, before.revision)
     assert bench.current.snapshot.providers["openai"].credential.reveal() == "sk-fake-rotated"
-    ((_, _, _, details),) = bench.trail.entries
+    ((_, _, _, details),) = bench.request_trace.entries
     assert list(ended.changes) == list(details["changes"]) == ["provider openai: has another key"]
-    assert "sk-fake" not in repr((ended, bench.trail.entries))
+    assert "sk-fake" not in repr((ended, bench.request_trace.entries))
 
 
 async def test_another_key_of_an_app_is_audited_by_its_fingerprint(bench: Bench) -> None:
     """Who added or removed a key is found; the whole hash stands in the configuration only."""
     base(bench.folder, ("sha256: " + "a" * 64, "sha256: " + "b" * 64))
     ended = await bench.reloader.reload("ada", "rotated")
-    ((_, what, why, details),) = bench.trail.entries
+    ((_, what, why, details),) = bench.request_trace.entries
     assert (ended.result, what, why) == (Result.APPLIED, "config.applied", "rotated")
     assert list(details["changes"]) == [
         "app shop: may call with a further key: sha256 bbbbbbbbbbbb…",
         "app shop: can no longer call with the key: sha256 aaaaaaaaaaaa…",
     ]
-    assert "a" * 13 not in repr(bench.trail.entries)
+    assert "a" * 13 not in repr(bench.request_trace.entries)
 
 
 async def test_the_same_refusal_is_told_once(bench: Bench) -> None:
@@ -151,12 +151,12 @@ async def test_the_same_refusal_is_told_once(bench: Bench) -> None:
     base(bench.folder, ("contract: direct", "contract: drect"))
     for who in ("gateway", "gateway", "ada", "ada"):
         assert (await bench.reloader.reload(who, "again")).result is Result.REFUSED
-    assert [entry[0] for entry in bench.trail.entries] == ["gateway", "ada", "ada"]
+    assert [entry[0] for entry in bench.request_trace.entries] == ["gateway", "ada", "ada"]
     base(bench.folder)
     await bench.reloader.reload("gateway", "mended")
     base(bench.folder, ("contract: direct", "contract: drect"))
     await bench.reloader.reload("gateway", "again")
-    assert [entry[0] for entry in bench.trail.entries] == ["gateway", "ada", "ada", "gateway"]
+    assert [entry[0] for entry in bench.request_trace.entries] == ["gateway", "ada", "ada", "gateway"]
 
 
 async def test_settings_that_need_a_restart_are_named(bench: Bench) -> None:
@@ -172,13 +172,13 @@ async def test_settings_that_need_a_restart_are_named(bench: Bench) -> None:
 async def test_what_cannot_be_recorded_does_not_take_effect(bench: Bench) -> None:
     """Nothing changes that nobody could find again."""
     before = bench.current.snapshot
-    bench.trail.failing = True
+    bench.request_trace.failing = True
     base(bench.folder, CHANGED)
     ended = await bench.reloader.reload("ada", "a")
     assert ended.result is Result.REFUSED
     assert "audit log is full" in ended.problems[0].what
     assert bench.current.snapshot is before
-    bench.trail.failing = False
+    bench.request_trace.failing = False
     assert (await bench.reloader.reload("ada", "again")).result is Result.APPLIED
 
 
@@ -244,7 +244,7 @@ def test_the_start_is_recorded_once(bench: Bench) -> None:
     bench.reloader.record_start()
     bench.reloader.record_start()
     assert [it.id for it in bench.history.revisions()] == [bench.current.snapshot.revision]
-    assert [entry[1] for entry in bench.trail.entries] == ["config.started"]
+    assert [entry[1] for entry in bench.request_trace.entries] == ["config.started"]
 
 
 def test_a_damaged_history_keeps_nobody_from_starting(bench: Bench) -> None:
@@ -253,7 +253,7 @@ def test_a_damaged_history_keeps_nobody_from_starting(bench: Bench) -> None:
     (kept,) = (bench.folder / "history").glob("*.json")
     kept.write_text("{")
     bench.reloader.record_start()
-    assert [entry[1] for entry in bench.trail.entries] == ["config.started"]
+    assert [entry[1] for entry in bench.request_trace.entries] == ["config.started"]
 
 
 def test_all_paths_of_a_configuration_are_looked_at(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from gateway.config import History, Loaded, Revision, Rollback, RollbackRefused
 from gateway.config.change.rollback import RolledBack
 from gateway.ports import AuditUnavailable
-from tests.unit.config.samples import Trail, loaded, with_second_route
+from tests.unit.config.samples import RequestTrace, loaded, with_second_route
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EDIT = ("team: shop", "team: bazaar")
@@ -21,7 +21,7 @@ class Place:
         self.config, self.aside = folder / "config", folder / "kept" / "set-aside"
         self.config.mkdir()
         self.main, self.second, self.key = (self.config / name for name in ("gateway.yaml", "second.yaml", "fake.key"))
-        self.history, self.trail = History(folder / "kept", 10), Trail()
+        self.history, self.request_trace = History(folder / "kept", 10), RequestTrace()
         with_second_route(self.config)
         self.first = self.keep()
 
@@ -32,7 +32,7 @@ class Place:
         return loaded(with_second_route(self.config, *changes))
 
     def roll_back(self, to: Revision | None = None) -> RolledBack:
-        rollback = Rollback(self.main, {}, self.history, self.trail, self.aside)
+        rollback = Rollback(self.main, {}, self.history, self.request_trace, self.aside)
         return rollback.to(to or self.first, who="ada", why="images were wrong", at=AT)
 
     def files(self) -> dict[str, bytes]:
@@ -61,7 +61,7 @@ def test_the_files_are_put_back_as_they_were(place: Place) -> None:
     assert (back.id, back.who, back.why, back.changes) == (place.first.id, "ada", "rollback: images were wrong", done.changes)
     assert (replaced.id, replaced.why) == (was, "what a rollback replaced")
     assert first == place.first
-    ((who, what, why, details),) = place.trail.entries
+    ((who, what, why, details),) = place.request_trace.entries
     assert (who, what, why) == ("ada", "config.rollback", "images were wrong")
     assert (details["revision"], details["before"]) == (place.first.id, was)
     assert details["changes"] == [str(it) for it in done.changes]
@@ -93,7 +93,7 @@ def test_the_same_files_are_left_alone(place: Place) -> None:
     """Nothing is written, kept or audited."""
     done = place.roll_back()
     assert (done.written, done.moved, done.set_aside, done.changes) == ((), (), None, ())
-    assert not place.trail.entries
+    assert not place.request_trace.entries
     assert len(place.history.revisions()) == 1
 
 
@@ -106,7 +106,7 @@ def test_keys_are_never_copied(place: Place) -> None:
     assert b"sk-fake" not in b"".join(place.set_aside().values())
     kept = place.aside.parent.glob("*.json")
     assert "sk-fake" not in "".join(it.read_text() for it in kept)
-    assert "sk-fake" not in repr(place.trail.entries)
+    assert "sk-fake" not in repr(place.request_trace.entries)
 
 
 def test_a_file_that_an_included_folder_has_now_is_moved_away(place: Place) -> None:
@@ -170,7 +170,7 @@ def test_a_revision_that_is_no_longer_valid_is_refused(place: Place) -> None:
     assert "gateway-rollback" not in str(refused.value)
     assert place.files() == before
     assert place.history.revisions() == kept
-    assert not place.trail.entries
+    assert not place.request_trace.entries
 
 
 def test_a_revision_of_another_main_file_is_refused(place: Place) -> None:
@@ -178,7 +178,7 @@ def test_a_revision_of_another_main_file_is_refused(place: Place) -> None:
     other = place.config / "other.yaml"
     place.main.rename(other)
     with pytest.raises(RollbackRefused, match=r"was read from gateway\.yaml, not from other\.yaml.*--config"):
-        Rollback(other, {}, place.history, place.trail, place.aside).to(place.first, who="ada", why="x", at=AT)
+        Rollback(other, {}, place.history, place.request_trace, place.aside).to(place.first, who="ada", why="x", at=AT)
 
 
 def test_a_file_that_is_included_by_an_absolute_path_must_be_as_it_was(place: Place, tmp_path: Path) -> None:
@@ -215,13 +215,13 @@ def test_files_that_cannot_be_written_stay_as_they_are(place: Place) -> None:
         place.roll_back()
     assert place.files() == before
     assert not list(place.config.glob(".second*"))
-    assert [entry[1] for entry in place.trail.entries] == ["config.rollback", "config.rollback_refused"]
+    assert [entry[1] for entry in place.request_trace.entries] == ["config.rollback", "config.rollback_refused"]
 
 
 def test_what_cannot_be_audited_is_not_done(place: Place) -> None:
     """Nothing changes that nobody could find again."""
     place.edit(EDIT)
-    place.trail.failing = True
+    place.request_trace.failing = True
     before = place.files()
     with pytest.raises(AuditUnavailable):
         place.roll_back()

@@ -190,7 +190,7 @@ def test_a_contract_used_outside_its_dates_is_found_at_the_route(tmp_path: Path,
     """A check refuses it there; a gateway that starts that day warns, and takes other changes."""
     file = base(tmp_path, case[:2])
     found = loaded(file)
-    (lapse,) = found.lapsed
+    (lapse,) = found.expired
     assert (lapse.path, lapse.line, lapse.column) == ("routes.openai-route.contract", *place(file, "direct}"))
     assert case[2] in lapse.what
     assert [warning.path.partition(".")[0] for warning in found.warnings] == ["contracts"]
@@ -200,20 +200,20 @@ def test_a_contract_used_outside_its_dates_is_found_at_the_route(tmp_path: Path,
 def test_a_route_that_takes_no_request_may_keep_its_contract(tmp_path: Path, state: str) -> None:
     """It is prepared for another day, or on its way out."""
     file = base(tmp_path, LAPSES["over"][:2], ("contract: direct}", f"contract: direct, state: {state}}}"))
-    assert not loaded(file).lapsed
+    assert not loaded(file).expired
 
 
 def test_a_contract_that_no_route_uses_may_be_over(tmp_path: Path) -> None:
     """Neither directly nor by a route that no model lists."""
     over = ("price_list: reseller-prices", "effective_to: 2026-11-01\n    price_list: reseller-prices")
-    assert loaded(with_second_route(tmp_path, over)).lapsed
-    assert not loaded(with_second_route(tmp_path, over, (BOTH, "routes: [openai-route]"))).lapsed
+    assert loaded(with_second_route(tmp_path, over)).expired
+    assert not loaded(with_second_route(tmp_path, over, (BOTH, "routes: [openai-route]"))).expired
 
 
 def test_dates_are_compared_on_the_day_of_the_check(tmp_path: Path) -> None:
     """The first day counts, the day of its end does not."""
     file = base(tmp_path, ("price_list: usd", "effective_to: 2026-11-24\n    price_list: usd"))
-    assert not load(file, {}, TODAY).lapsed
-    assert load(file, {}, date(2026, 11, 24)).lapsed
-    assert not load(file, {}, date(2026, 1, 1)).lapsed
-    assert load(file, {}, date(2025, 12, 31)).lapsed
+    assert not load(file, {}, TODAY).expired
+    assert load(file, {}, date(2026, 11, 24)).expired
+    assert not load(file, {}, date(2026, 1, 1)).expired
+    assert load(file, {}, date(2025, 12, 31)).expired

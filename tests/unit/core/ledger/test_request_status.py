@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ledger.entry import How, Kind, Saving
+from gateway.core.ledger.entry import How, Kind, ReplayEntry
 from gateway.core.ledger.request_status import Status, document_of, spared_document_of, spent_of, status_of
 from gateway.core.money.amount import unknown
 from tests.contract.ledger_samples import NOON, entry
@@ -62,7 +62,7 @@ def test_a_response_costs_what_both_its_models_do(text: str | None, cost: str | 
 
 def test_a_repeated_request_costs_nothing_and_says_what_it_saved() -> None:
     """It has no attempt of its own; it names the request whose answer it got, and an unknown price is not a saving of zero."""
-    saving = Saving("gw_2", "gw_1", How.REPLAY, NOON, "shop", "web", "cc", "gpt-image-2", "direct", (), RESERVE.cost)
+    saving = ReplayEntry("gw_2", "gw_1", How.REPLAY, NOON, "shop", "web", "cc", "gpt-image-2", "direct", (), RESERVE.cost)
     document = spared_document_of(saving, None)
     assert (document["status"], document["original_request_id"], document["cost"]) == ("finished", "gw_1", "0.00")
     assert (document["saved"], document["attempts"], document["result"]) == ("0.21", [], None)

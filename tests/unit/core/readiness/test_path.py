@@ -19,13 +19,13 @@ from gateway.core.readiness.path import (
     Verdict,
     Walk,
     completed,
-    hold_of,
     known_after,
     passed,
     ready_until,
     skipped,
     stopped_by,
     subject_of,
+    suspension_of,
     verdict,
     warned,
 )
@@ -112,16 +112,18 @@ def test_only_a_paid_request_proves_it_and_any_stop_takes_it_back(known: Known |
 )
 def test_a_route_that_requires_readiness_is_held_until_it_is_ready(route: Route, known: Known | None, what: str | None) -> None:
     """A route that does not require it never is."""
-    hold = hold_of(route, known, NOW)
-    assert (hold.what if hold else None) == what
-    assert hold is None or (hold.reason, hold.until) == (Reason.NOT_READY, None)
+    suspension = suspension_of(route, known, NOW)
+    assert (suspension.what if suspension else None) == what
+    assert suspension is None or (suspension.reason, suspension.until) == (Reason.NOT_READY, None)
 
 
 def test_the_plan_names_the_remedy() -> None:
     """The drop belongs to the route's owner, and says which command mends it."""
-    hold = hold_of(REQUIRING, None, NOW)
-    assert hold
-    (drop,) = survey(REQUEST, APP, snapshot(replace(MODEL, routes=(REQUIRING,))), Conditions(NOW, {"direct": (hold,)})).dropped
+    suspension = suspension_of(REQUIRING, None, NOW)
+    assert suspension
+    (drop,) = survey(
+        REQUEST, APP, snapshot(replace(MODEL, routes=(REQUIRING,))), Conditions(NOW, {"direct": (suspension,)})
+    ).dropped
     assert (drop.reason, drop.owner) == (Reason.NOT_READY, Owner.ROUTE)
     assert "gateway ready ROUTE --live" in drop.remedy
 

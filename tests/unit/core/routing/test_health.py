@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.core.outcome import Diagnosis, Outcome, Owner
-from gateway.core.routing.eligibility import Hold, Reason
+from gateway.core.routing.eligibility import Reason, Suspension
 from gateway.core.routing.health import (
     EJECTION_S_MAX,
     FAILURES_IN_A_ROW_MAX,
@@ -18,9 +18,9 @@ from gateway.core.routing.health import (
     State,
     begun,
     ended,
-    hold_of,
     released,
     state_of,
+    suspension_of,
 )
 
 T0 = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -148,12 +148,12 @@ def test_a_clock_that_was_set_back_forgets_the_future() -> None:
 def test_an_ejected_route_is_held_and_says_why() -> None:
     """For 30 s nothing goes there; then one request may."""
     why = "its provider failed 5 times in a row, the last time with provider.rule"
-    assert hold_of(Breaker(), T0) is None
-    assert hold_of(TRIPPED, T0) == Hold(Reason.BREAKER, at(30), why)
-    assert hold_of(TRIPPED, at(29.9)) is not None
-    assert hold_of(TRIPPED, at(30)) is None
+    assert suspension_of(Breaker(), T0) is None
+    assert suspension_of(TRIPPED, T0) == Suspension(Reason.BREAKER, at(30), why)
+    assert suspension_of(TRIPPED, at(29.9)) is not None
+    assert suspension_of(TRIPPED, at(30)) is None
     assert state_of(TRIPPED, at(30)) is State.HALF_OPEN
-    shared = hold_of(after(*[None, FAILED] * 10), T0)
+    shared = suspension_of(after(*[None, FAILED] * 10), T0)
     assert shared is not None
     assert shared.what == "its provider failed 10 of 20 times within 60 s, the last time with provider.rule"
 
@@ -163,10 +163,10 @@ def test_one_request_probes() -> None:
     probing, era = begun(TRIPPED, at(31))
     assert era != NO_SAY
     assert state_of(probing, at(31)) is State.HALF_OPEN
-    hold = hold_of(probing, at(31))
-    assert hold is not None
-    assert (hold.reason, hold.until) == (Reason.BREAKER, None)
-    assert hold.what.endswith("and a request that tries it again is under way")
+    suspension = suspension_of(probing, at(31))
+    assert suspension is not None
+    assert (suspension.reason, suspension.until) == (Reason.BREAKER, None)
+    assert suspension.what.endswith("and a request that tries it again is under way")
     assert begun(probing, at(31)) == (probing, NO_SAY)
 
 
@@ -211,7 +211,7 @@ def test_a_probe_that_tells_nothing_is_free_for_the_next_request(diagnosis: Diag
     """Moderation and the like neither close the breaker nor eject again."""
     freed = attempt(TRIPPED, diagnosis, 31)
     assert state_of(freed, at(31)) is State.HALF_OPEN
-    assert hold_of(freed, at(31)) is None
+    assert suspension_of(freed, at(31)) is None
     assert attempt(freed, None, 32).ejection is None
 
 
@@ -220,7 +220,7 @@ def test_a_probe_that_was_not_made_is_free_too() -> None:
     probing, era = begun(TRIPPED, at(31))
     assert released(probing, NO_SAY) is probing
     freed = released(probing, era)
-    assert hold_of(freed, at(31)) is None
+    assert suspension_of(freed, at(31)) is None
     assert released(freed, era) is freed
     assert released(Breaker(), Breaker().era) == Breaker()
 
@@ -249,7 +249,7 @@ def test_many_failures_at_once_are_one_ejection() -> None:
 def test_a_clock_that_was_set_back_ends_an_ejection() -> None:
     """An hour back must not hold the route for an hour."""
     assert state_of(TRIPPED, at(-3600)) is State.HALF_OPEN
-    assert hold_of(TRIPPED, at(-3600)) is None
+    assert suspension_of(TRIPPED, at(-3600)) is None
 
 
 class BreakerMachine(RuleBasedStateMachine):
@@ -271,7 +271,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @rule()
     def begin(self) -> None:
-        waiting = state_of(self.breaker, self.now) is State.HALF_OPEN and hold_of(self.breaker, self.now) is None
+        waiting = state_of(self.breaker, self.now) is State.HALF_OPEN and suspension_of(self.breaker, self.now) is None
         in_use = self.breaker.ejection is None
         self.breaker, era = begun(self.breaker, self.now)
         assert (era == NO_SAY) == (not waiting and not in_use)
@@ -315,9 +315,9 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_ejection_is_longer_than_the_most(self) -> None:
-        hold = hold_of(self.breaker, self.now)
-        if hold is not None and hold.until is not None:
-            assert 0 < (hold.until - self.now).total_seconds() <= EJECTION_S_MAX
+        suspension = suspension_of(self.breaker, self.now)
+        if suspension is not None and suspension.until is not None:
+            assert 0 < (suspension.until - self.now).total_seconds() <= EJECTION_S_MAX
 
     @invariant()
     def memory_is_bounded(self) -> None:
@@ -333,7 +333,7 @@ class BreakerMachine(RuleBasedStateMachine):
         for era in self.under_way:
             self.breaker = ended(self.breaker, era, of(Owner.UNKNOWN), self.now)
         self.seconds += EJECTION_S_MAX
-        assert hold_of(self.breaker, self.now) is None
+        assert suspension_of(self.breaker, self.now) is None
         self.breaker, era = begun(self.breaker, self.now)
         self.breaker = ended(self.breaker, era, None, self.now)
         assert state_of(self.breaker, self.now) is State.CLOSED

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.outcome import Owner
 from gateway.core.routing.eligibility import Drop, Reason
-from gateway.core.routing.no_route import RETRY_AFTER_S_MAX, unserved
+from gateway.core.routing.no_route import RETRY_AFTER_S_MAX, no_route_refusal
 from tests.unit.core.samples import MODEL, NOW, ROUTE
 
 SECOND = replace(ROUTE, id="second")
@@ -44,7 +44,7 @@ def test_its_owner_and_its_parameter_come_from_the_reasons(
     dropped: tuple[Drop, ...], status: int, code: str, owner: Owner, param: str | None
 ) -> None:
     """First whoever asked can change something, then the policy, then time, then operators."""
-    refusal = unserved(MODEL, dropped, NOW)
+    refusal = no_route_refusal(MODEL, dropped, NOW)
     assert (refusal.status, refusal.code, refusal.diagnosis.owner, refusal.param) == (status, code, owner, param)
     assert refusal.diagnosis.retryable == (status == 429 or owner is Owner.PROVIDER)
     assert "'gpt-image-2'" in refusal.message
@@ -52,13 +52,13 @@ def test_its_owner_and_its_parameter_come_from_the_reasons(
 
 def test_the_wait_is_that_of_the_route_that_is_back_first() -> None:
     """In seconds, never below one and never beyond what SDKs obey."""
-    assert unserved(MODEL, (LIMIT, LATER_LIMIT), NOW).retry_after_s == 20
-    assert unserved(MODEL, (replace(LIMIT, until=NOW),), NOW).retry_after_s == 1
-    assert unserved(MODEL, (replace(LIMIT, until=None),), NOW).retry_after_s == 1
-    assert unserved(MODEL, (replace(LIMIT, until=NOW + timedelta(hours=1)),), NOW).retry_after_s == RETRY_AFTER_S_MAX
+    assert no_route_refusal(MODEL, (LIMIT, LATER_LIMIT), NOW).retry_after_s == 20
+    assert no_route_refusal(MODEL, (replace(LIMIT, until=NOW),), NOW).retry_after_s == 1
+    assert no_route_refusal(MODEL, (replace(LIMIT, until=None),), NOW).retry_after_s == 1
+    assert no_route_refusal(MODEL, (replace(LIMIT, until=NOW + timedelta(hours=1)),), NOW).retry_after_s == RETRY_AFTER_S_MAX
 
 
 def test_a_caller_never_reads_the_names_of_routes() -> None:
     """They are the operators' own."""
-    refusal = unserved(MODEL, (SIZE, N), NOW)
+    refusal = no_route_refusal(MODEL, (SIZE, N), NOW)
     assert "second" not in refusal.message + refusal.diagnosis.first_check

@@ -10,7 +10,7 @@ from gateway.core.contract.data_policy import DataPolicy, Demand
 from gateway.core.contract.text_model import TextModel
 from gateway.core.outcome import Owner, Refusal
 from gateway.core.request.images import ImageRequest, Operation, TextWish
-from gateway.core.routing.eligibility import Conditions, Drop, Hold, Reason
+from gateway.core.routing.eligibility import Conditions, Drop, Reason, Suspension
 from gateway.core.routing.plan import models_for, plan, survey
 from gateway.core.snapshot import App, Model, Route, RouteState, Snapshot
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, TODAY, snapshot
@@ -94,7 +94,7 @@ LOW_ONLY = replace(ROUTE, capabilities=Capabilities(qualities=frozenset({"low"})
 
 
 def held(reason: Reason) -> Conditions:
-    return Conditions(NOW, {"direct": (Hold(reason, SOON, "it is so"),)})
+    return Conditions(NOW, {"direct": (Suspension(reason, SOON, "it is so"),)})
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_a_caller_cannot_ask_for_a_contract_beyond_its_apps(contract: str) -> No
 
 def test_the_last_route_is_tried_although_the_breaker_has_ejected_it() -> None:
     """Of several ejected ones the one whose ejection ends first; a model can say that it does not want that."""
-    later = Hold(Reason.BREAKER, SOON + timedelta(seconds=30), "it failed")
-    conditions = Conditions(NOW, {"direct": (later,), "other": (Hold(Reason.BREAKER, SOON, "it failed"),)})
+    later = Suspension(Reason.BREAKER, SOON + timedelta(seconds=30), "it failed")
+    conditions = Conditions(NOW, {"direct": (later,), "other": (Suspension(Reason.BREAKER, SOON, "it failed"),)})
     model = replace(MODEL, routes=(ROUTE, OTHER))
     assert [it.route.id for it in plan(REQUEST, APP, snapshot(model), conditions).candidates] == ["other"]
     with pytest.raises(Refusal) as caught:
@@ -196,8 +196,11 @@ def test_the_last_route_is_tried_although_the_breaker_has_ejected_it() -> None:
 
 def test_an_ejected_route_that_is_also_drained_is_not_brought_back() -> None:
     """An operator's word counts."""
-    holds = (Hold(Reason.BREAKER, SOON, "it failed"), Hold(Reason.OVERRIDE, None, "an operator has set it to draining"))
-    found: tuple[Drop, ...] = survey(REQUEST, APP, snapshot(MODEL), Conditions(NOW, {"direct": holds})).dropped
+    suspensions = (
+        Suspension(Reason.BREAKER, SOON, "it failed"),
+        Suspension(Reason.OVERRIDE, None, "an operator has set it to draining"),
+    )
+    found: tuple[Drop, ...] = survey(REQUEST, APP, snapshot(MODEL), Conditions(NOW, {"direct": suspensions})).dropped
     assert {drop.reason for drop in found} == {Reason.BREAKER, Reason.OVERRIDE}
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.core.contract.capability import Capabilities, SizeRule, shortfalls
 from gateway.core.contract.data_policy import DataPolicy, Demand, Handling, SubjectTerms, breach
 from gateway.core.request.images import ImageRequest, Operation
-from gateway.core.routing.eligibility import Conditions, Hold, Reason
+from gateway.core.routing.eligibility import Conditions, Reason, Suspension
 from gateway.core.routing.plan import Plan, survey
 from gateway.core.snapshot import App, Route, RouteState
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, snapshot
@@ -65,8 +65,8 @@ requests = st.builds(
     members=st.frozensets(_words(["style", "mask", "prompt"])),
     contract=_words(["", "", *CONTRACTS]),
 )
-holds = st.lists(
-    st.builds(Hold, _words([Reason.OVERRIDE, Reason.BREAKER, Reason.LIMIT]), st.just(NOW), st.just("so")), max_size=2
+suspensions = st.lists(
+    st.builds(Suspension, _words([Reason.OVERRIDE, Reason.BREAKER, Reason.LIMIT]), st.just(NOW), st.just("so")), max_size=2
 )
 
 
@@ -92,9 +92,9 @@ def routes(draw: st.DrawFn) -> tuple[Route, ...]:
 _days = _words([date(2026, 11, 23), date(2026, 11, 24), date(2027, 1, 1)])
 
 
-@given(routes(), requests, apps, st.lists(holds, max_size=5), st.booleans())
+@given(routes(), requests, apps, st.lists(suspensions, max_size=5), st.booleans())
 def test_no_plan_contains_what_may_not_serve(
-    routes: tuple[Route, ...], request: ImageRequest, app: App, held: list[list[Hold]], eject_last: bool
+    routes: tuple[Route, ...], request: ImageRequest, app: App, held: list[list[Suspension]], eject_last: bool
 ) -> None:
     """Not a route that lacks what is asked, that a policy forbids, whose contract is not in force, or that is held."""
     model = replace(MODEL, routes=routes, eject_last=eject_last)
@@ -112,7 +112,7 @@ def test_no_plan_contains_what_may_not_serve(
         assert app.pins.get("gpt-image-2", route.id) == route.id
         assert request.contract in ("", route.contract.id)
         assert breach(app.data_policy, route.contract.data.handling, references=request.references > 0) is None
-        assert {hold.reason for hold in by_route.get(route.id, ())} <= (set() if eject_last else {Reason.BREAKER})
+        assert {suspension.reason for suspension in by_route.get(route.id, ())} <= (set() if eject_last else {Reason.BREAKER})
     _complete(plan, routes)
 
 

@@ -8,7 +8,7 @@ JSON = {"content-type": "application/json"}
 _PIECE_BYTES = 64 * 1024
 
 
-class KeptAnswer:
+class StoredAnswer:
     """Implements ``ports.UpstreamResponse``."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -25,12 +25,12 @@ class KeptAnswer:
         self._body = b""
 
 
-def refusal(text: str, param: str | None) -> KeptAnswer:
+def refusal(text: str, param: str | None) -> StoredAnswer:
     """OpenAI's shape of an error; nothing was sent."""
     error = {"message": text, "type": "invalid_request_error", "param": param, "code": "unknown_parameter"}
-    return KeptAnswer(400, JSON, msgspec.json.encode({"error": error}))
+    return StoredAnswer(400, JSON, msgspec.json.encode({"error": error}))
 
 
-def without_a_word(param: str) -> KeptAnswer:
+def without_a_word(param: str) -> StoredAnswer:
     """The refusal of a member that the provider does not have: it would be dropped in silence."""
     return refusal(f"Unknown parameter: '{param}'. The provider of this model has no word for it.", param)

@@ -14,12 +14,12 @@ _NONCE_BYTES = 12
 _PURPOSE = b"igw result 1"
 
 
-class SealBroken(Exception):
+class DecryptionFailed(Exception):
     """The bytes are not what was written under this key and name."""
 
 
-class Seal:
-    """Seals the frames of one file, by their numbers. Without a key they stay as they are, and the salt is empty."""
+class FrameCipher:
+    """Encrypts the frames of one file, by their numbers. Without a key they stay as they are, and the salt is empty."""
 
     def __init__(self, key: Secret | None, name: str, salt: bytes | None = None) -> None:
         self._cipher: AESGCM | None = None
@@ -30,18 +30,18 @@ class Seal:
             derived = HKDF(SHA256(), 32, self.salt, _PURPOSE).derive(key.reveal().encode())
             self._cipher = AESGCM(derived)
 
-    def close(self, number: int, frame: bytes) -> bytes:
+    def encrypt(self, number: int, frame: bytes) -> bytes:
         """The frame as it is written."""
         return frame if self._cipher is None else self._cipher.encrypt(_nonce(number), frame, self._name)
 
-    def open(self, number: int, sealed: bytes) -> bytes:
-        """The frame as it was; raises ``SealBroken``."""
+    def decrypt(self, number: int, encrypted: bytes) -> bytes:
+        """The frame as it was; raises ``DecryptionFailed``."""
         if self._cipher is None:
-            return sealed
+            return encrypted
         try:
-            return self._cipher.decrypt(_nonce(number), sealed, self._name)
+            return self._cipher.decrypt(_nonce(number), encrypted, self._name)
         except InvalidTag as error:
-            raise SealBroken from error
+            raise DecryptionFailed from error
 
 
 def _nonce(number: int) -> bytes:

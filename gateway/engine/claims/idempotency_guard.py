@@ -14,9 +14,9 @@ from gateway.core.outcome import Refusal
 from gateway.engine.call import Call, Client, Failure, Progress
 from gateway.engine.claims.claiming import Claiming, Place, Presented, Running
 from gateway.engine.claims.recording import RecordingClient
-from gateway.engine.claims.replaying import replay, saving_of
+from gateway.engine.claims.replaying import replay, replay_entry_of
 from gateway.engine.failures import failure_of_departure
-from gateway.ports import LedgerUnavailable, Savings
+from gateway.ports import LedgerUnavailable, Replays
 from gateway.relay.result_file import ResultHead
 from gateway.relay.result_folder import ResultFolder
 
@@ -24,19 +24,19 @@ RunCall = Callable[[Client], Awaitable[Failure | None]]
 _log = structlog.get_logger("gateway.idempotency")
 
 
-class Once:
+class IdempotencyGuard:
     """Runs a request unless it is the same as an earlier one. ``saved`` is told how a request was spared, and whose it was."""
 
     def __init__(
         self,
         claiming: Claiming,
         results: ResultFolder,
-        savings: Savings,
+        replays: Replays,
         *,
         clock: Callable[[], datetime],
         saved: Callable[[str, str], None],
     ) -> None:
-        self._claiming, self._results, self._savings = claiming, results, savings
+        self._claiming, self._results, self._replays = claiming, results, replays
         self._clock, self._saved = clock, saved
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -115,7 +115,7 @@ class Once:
         try:
             self._saved(how.value, call.app.id)
             try:
-                await self._savings.saved(saving_of(call, result.head, original_id, how, self._clock()))
+                await self._replays.saved(replay_entry_of(call, result.head, original_id, how, self._clock()))
             except LedgerUnavailable as unavailable:
                 _log.warning("saving", request_id=call.request_id, reason=str(unavailable))
             await replay(client, result, call.request_id, original_id)
