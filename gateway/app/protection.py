@@ -33,11 +33,11 @@ async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> As
     async with folder.opened(alone=settings.state.redis_url is None) as results, _claims(settings, state) as claims:
         claiming = Claiming(claims, Lifetimes(found.keys_s, found.window_s), now, metrics.state_failed)
         pick_up = PickUp(claiming.running, results, books_of(loaded), replays)
-        once = IdempotencyGuard(claiming, results, replays, clock=now, saved=metrics.spared)
+        guard = IdempotencyGuard(claiming, results, replays, clock=now, saved=metrics.spared)
         try:
-            yield once, pick_up
+            yield guard, pick_up
         finally:
-            await once.ended()
+            await guard.ended()
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ from gateway.core.snapshot import Snapshot
 from gateway.engine.admission import Admission
 from gateway.engine.attempt_trace import Keep
 from gateway.engine.capacity import BridgedCapacity, Capacity
-from gateway.engine.dispatch import Dispatcher
+from gateway.engine.dispatch import Dispatcher, Door
 from gateway.engine.evidence import EvidenceKeeping
 from gateway.engine.money.accounting import Accounting
 from gateway.engine.money.budgets import BudgetKeeper
@@ -91,8 +91,11 @@ async def running(
         accounting = Accounting(ledger, now)
         metrics.watch_owed(lambda: accounting.owed)
         budgets = await stack.enter_async_context(budget_keeper(loaded, state, metrics))
+        limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
+        guard, pick_up = await stack.enter_async_context(protection(loaded, state, metrics))
         dispatcher = _dispatcher(
             settings,
+            Door(admission, limiter, guard),
             spoken.providers,
             accounting,
             routes=routes,
@@ -101,9 +104,7 @@ async def running(
             budgets=budgets,
             room=BridgedCapacity(admission, settings.server.bridged_answer_bytes_max),
         )
-        limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
-        once, pick_up = await stack.enter_async_context(protection(loaded, state, metrics))
-        images = image_endpoints(settings.server, current, dispatcher, admission=admission, limiter=limiter, clock=now, once=once)
+        images = image_endpoints(settings.server, current, dispatcher, clock=now)
         data = data_plane(
             current,
             {**images, **text_endpoints(settings.server, current, admission)},
@@ -141,6 +142,7 @@ async def running(
 
 def _dispatcher(
     settings: Settings,
+    door: Door,
     spoken: Mapping[str, Provider],
     accounting: Accounting,
     *,
@@ -151,6 +153,7 @@ def _dispatcher(
     room: Capacity,
 ) -> Dispatcher:
     return Dispatcher(
+        door,
         spoken,
         accounting,
         routes.conditions,

@@ -1,6 +1,7 @@
 """One client call and its client, as the engine sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +13,7 @@ from gateway.core.outcome import Diagnosis
 from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import App, Route, Snapshot
 from gateway.core.tag import Fallback, Header, Tag
+from gateway.engine.admission import Lease
 from gateway.engine.attempt_trace import RequestTrace
 from gateway.ports import Content
 
@@ -36,6 +38,26 @@ class Body(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Presented:
+    """What a request says of itself: the hash of all that it asks for, its key if it has one, and which try of its SDK it is.
+
+    ``left`` tells whether its client has gone before the answer was complete.
+    """
+
+    fingerprint: str
+    key: str
+    retries: int
+    left: Callable[[], bool]
+
+
+def _never() -> bool:
+    return False
+
+
+NOTHING_PRESENTED = Presented("", "", 0, _never)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """What came in. The snapshot is the one in force then, and stays the call's own until its end.
 
@@ -50,6 +72,7 @@ class Call:
     body: Body
     tags: tuple[tuple[str, str], ...]
     prompt: str = field(default="", repr=False)
+    presented: Presented = NOTHING_PRESENTED
 
 
 class Client(Protocol):
@@ -72,6 +95,42 @@ class Client(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """One limit of an app and what is left of it: ``remaining`` of ``limit`` units a minute.
+
+    ``reset_s`` is when all of them are there again or, where the request did not fit, when it would.
+    """
+
+    name: str
+    limit: int
+    remaining: int
+    reset_s: float
+
+
+class Arrival(Protocol):
+    """A request at the door: its app is known, its body is still to be read."""
+
+    @property
+    def request_id(self) -> str:
+        """The gateway's own id of it."""
+        ...
+
+    @property
+    def app(self) -> App:
+        """Who sends it."""
+        ...
+
+    @property
+    def client(self) -> Client:
+        """Who waits for the answer."""
+        ...
+
+    async def read(self, lease: Lease, held: AsyncExitStack) -> Call:
+        """The whole request. What it keeps on disk is let go of with ``held``. Raises ``Refusal``."""
+        ...
+
+
 @dataclass(slots=True)
 class Progress:
     """How far a call has come: what its log line, its metrics and an error's tag can say. Filled in as the call goes on.
@@ -79,7 +138,7 @@ class Progress:
     ``attempts`` counts the calls that were made; ``failed`` are the attempts that delivered nothing, in their order, with
     those for which a contract's limit had no room. ``request_trace`` is what its evidence is made of, once there is a plan or
     none; ``receipt`` is that of the delivery, where the app wants one. ``original_id`` is the earlier request that this one
-    repeats; ``budget`` says which is nearly used up.
+    repeats; ``budget`` says which is nearly used up; ``allowances`` are what is left of the app's limits.
     """
 
     attempts: int = 0
@@ -95,6 +154,7 @@ class Progress:
     receipt: str = ""
     original_id: str = ""
     budget: str = ""
+    allowances: Sequence[Allowance] = ()
 
     def tag(self, request_id: str) -> Tag:
         """What is known now."""

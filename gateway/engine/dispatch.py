@@ -1,43 +1,57 @@
-"""The story of a request: plan, then for each step reserve, send, judge, relay, settle."""
+"""The story of a request: admit, claim, plan; for each attempt reserve, send, judge, relay and settle; then it is answered."""
 
 import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import AsyncExitStack, nullcontext
+from dataclasses import dataclass
 
 from gateway.core.contract.links import Deliver
 from gateway.core.outcome import Refusal
 from gateway.core.request.images import ENDPOINTS
 from gateway.core.routing.attempts import Attempt, Moment, Stop, Wait, next_step
 from gateway.core.routing.choice import Candidate
-from gateway.core.routing.eligibility import Conditions, Reason, Suspension
+from gateway.core.routing.eligibility import Conditions
 from gateway.core.routing.plan import Plan, plan
 from gateway.core.snapshot import OnDisconnect
+from gateway.engine.admission import Admission
 from gateway.engine.attempt_trace import AttemptTrace, RequestTrace
-from gateway.engine.call import Call, Client, Failure, Progress
+from gateway.engine.call import Arrival, Call, Client, Failure, Progress
 from gateway.engine.capacity import Capacity, no_capacity_needed
+from gateway.engine.claims.idempotency_guard import IdempotencyGuard, Spared
+from gateway.engine.departure import ClientGone, unless_gone
 from gateway.engine.evidence import untraced
 from gateway.engine.failures import failure_of_answer, failure_of_departure, failure_of_limit, failure_without_answer
 from gateway.engine.money.accounting import Accounting, Booking
-from gateway.engine.money.budgets import BudgetKeeper, ContractSpent, Holding
+from gateway.engine.money.budgets import BudgetKeeper, ContractSpent, Holding, without_spent
 from gateway.engine.money.receipts import NO_RECEIPTS, Receipts
 from gateway.engine.relaying import relay
 from gateway.engine.response_writer import ResponseWriter, request_id_of
 from gateway.engine.retry_budget import RetryBudget
+from gateway.engine.routes.app_limits import AppLimiter
 from gateway.engine.routes.conditions import RouteConditions
 from gateway.ports import Provider, UpstreamCall, UpstreamFailed, UpstreamResponse
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a request passes before it is planned: room here, its app's limits, and whether it repeats an earlier one."""
+
+    admission: Admission
+    limiter: AppLimiter
+    guard: IdempotencyGuard
+
+
 class Dispatcher:
-    """Serves calls. ``providers`` are the dialects' implementations by name; ``heartbeat_s`` is for streams that are silent.
+    """Serves requests. ``providers`` are the dialects' implementations by name; ``heartbeat_s`` is for streams that are silent.
 
     ``decided`` is told of every plan, or of the refusal in its place; ``begin_trace`` begins what its evidence is made of.
     """
 
     def __init__(
         self,
+        door: Door,
         providers: Mapping[str, Provider],
         accounting: Accounting,
         conditions: RouteConditions,
@@ -49,32 +63,67 @@ class Dispatcher:
         budgets: BudgetKeeper,
         room: Capacity = no_capacity_needed,
     ) -> None:
-        self._providers, self._accounting, self._conditions = providers, accounting, conditions
+        self._door, self._providers, self._accounting, self._conditions = door, providers, accounting, conditions
         self._heartbeat_s, self._decided, self._begin_trace, self._receipts = heartbeat_s, decided, begin_trace, receipts
         self._retries, self._budgets, self._room = RetryBudget(), budgets, room
 
-    async def serve(self, call: Call, client: Client, progress: Progress) -> Failure | None:
+    async def serve(self, arrival: Arrival, progress: Progress) -> Failure | None:
         """Answer the client and return ``None``, or return why not.
 
         Raises ``Refusal`` where no attempt is made and ``LedgerUnavailable`` where none can be booked. Where the failure comes
         after the answer's head has left (``progress.head_sent``), the client's connection must be broken off.
         """
-        writer = ResponseWriter(call, client, progress, self._heartbeat_s)
-        with self._retries.request():
-            failure = await self._served(call, client, writer, progress)
-        if failure is not None and progress.head_sent:
-            await writer.fail(failure)
-        return failure
+        async with AsyncExitStack() as held:
+            call = await self._admit(arrival, held)
+            claim = await self._door.guard.claim(call, arrival.client, progress)
+            if isinstance(claim, Spared):
+                return claim.failure
+            async with claim:
+                await self._take_allowance(call, progress)
+                with self._retries.request():
+                    claim.failure = await self._run(_Job(call, claim.client, progress, self._heartbeat_s))
+            return claim.failure
 
-    async def _served(self, call: Call, client: Client, writer: ResponseWriter, progress: Progress) -> Failure | None:
+    async def _admit(self, arrival: Arrival, held: AsyncExitStack) -> Call:
+        """Room for one more request, and its body; ``held`` gives back the room, and the app's place among its own jobs."""
+        lease = held.enter_context(self._door.admission.enter(arrival.app.id))
+        await held.enter_async_context(self._door.limiter.job(arrival.app, arrival.request_id))
+        return await arrival.read(lease, held)
+
+    async def _take_allowance(self, call: Call, progress: Progress) -> None:
+        """The request's part of its app's limits."""
+        ruling = await self._door.limiter.take(call.app, call.request)
+        progress.allowances = ruling.allowances
+        if ruling.refusal is not None:
+            raise ruling.refusal
+
+    async def _run(self, job: "_Job") -> Failure | None:
         """Plan and follow the plan; anew, without a contract's routes, where the contract's budget has no room."""
         spent: dict[str, ContractSpent] = {}
         while True:
-            the_plan, progress.request_trace = self._plan(call, progress, spent)
             try:
-                return await self._follow(the_plan, _Job(call, client, writer, progress, progress.request_trace))
+                failure = await self._follow(self._plan(job, spent), job)
+                break
             except ContractSpent as found:
                 spent[found.account.subject] = found
+        if failure is not None and job.progress.head_sent:
+            await job.writer.fail(failure)
+        return failure
+
+    def _plan(self, job: "_Job", spent: Mapping[str, ContractSpent]) -> Plan:
+        call = job.call
+        conditions = without_spent(self._conditions.of(call), call, spent)
+        try:
+            found = plan(call.request, call.app, call.snapshot, conditions)
+        except Refusal as refusal:
+            # Without the budgets there was a route: they are why there is none.
+            told = next((it.refusal for it in spent.values()), refusal)
+            job.begin_trace(self._begin_trace(call, conditions, told))
+            self._decided(call, conditions, told)
+            raise told from None
+        self._decided(call, conditions, found)
+        job.begin_trace(self._begin_trace(call, conditions, found))
+        return found
 
     async def _follow(self, the_plan: Plan, job: "_Job") -> Failure | None:
         """Attempt after attempt, as the plan and what became of them say."""
@@ -82,7 +131,9 @@ class Dispatcher:
         attempts: tuple[Attempt, ...] = ()
         while not isinstance(step := next_step(the_plan, attempts, Moment(job.elapsed_s, self._retries.allows)), Stop):
             if isinstance(step, Wait):
-                if await _left_within(job.client, step.until_s - job.elapsed_s):
+                try:
+                    await unless_gone(job.client, asyncio.sleep(max(step.until_s - job.elapsed_s, 0.0)))
+                except ClientGone:
                     break
                 continue
             again = any(it.candidate is step.candidate and not it.blocked for it in attempts)
@@ -100,23 +151,10 @@ class Dispatcher:
             attempts += (attempt,)
         return failure
 
-    def _plan(self, call: Call, progress: Progress, spent: Mapping[str, ContractSpent]) -> tuple[Plan, RequestTrace]:
-        conditions = _without(self._conditions.of(call), call, spent)
-        try:
-            found = plan(call.request, call.app, call.snapshot, conditions)
-        except Refusal as refusal:
-            # Without the budgets there was a route: they are why there is none.
-            told = next((it.refusal for it in spent.values()), refusal)
-            progress.request_trace = self._begin_trace(call, conditions, told)
-            self._decided(call, conditions, told)
-            raise told from None
-        self._decided(call, conditions, found)
-        return found, self._begin_trace(call, conditions, found)
-
     async def _attempt(self, job: "_Job", candidate: Candidate) -> tuple[Failure, Attempt] | None:
         """One attempt: ``None`` where it delivered, otherwise what the client is told of it and what the next step must know."""
         route, progress, began_s = candidate.route, job.progress, job.elapsed_s
-        trace = job.request_trace.begin(candidate, began_s)
+        trace = job.trace.begin(candidate, began_s)
         progress.cost = progress.diagnosis = None
         with self._conditions.attempt(route, job.call.app.id) as ending, self._room(job.call, route):
             async with await self._budgets.hold(job.call, candidate) as holding:
@@ -154,7 +192,10 @@ class Dispatcher:
             progress.route, progress.cost = candidate.route, booking.estimate
             delivering = self._deliver(job, trace, booking)
             if job.call.app.on_disconnect is OnDisconnect.CANCEL:
-                failure = await _unless_gone(job.client, delivering)
+                try:
+                    failure = await unless_gone(job.client, delivering)
+                except ClientGone:
+                    failure = failure_of_departure()
             else:
                 failure = await delivering
             if failure is not None and not booking.closed:
@@ -164,7 +205,7 @@ class Dispatcher:
     async def _deliver(self, job: "_Job", trace: AttemptTrace, booking: Booking) -> Failure | None:
         candidate, begun = trace.candidate, time.perf_counter()
         try:
-            response = await job.writer.alive(self._send(job.call, candidate))
+            response = await job.writer.with_heartbeat(self._send(job.call, candidate))
         except UpstreamFailed as failed:
             return failure_without_answer(failed)
         finally:
@@ -193,51 +234,20 @@ class Dispatcher:
         return self._providers[settings.dialect].send(upstream)
 
 
-@dataclass(frozen=True, slots=True)
 class _Job:
     """A call that is being served, and what all of its attempts share."""
 
-    call: Call
-    client: Client
-    writer: ResponseWriter
-    progress: Progress
-    request_trace: RequestTrace
-    begun_s: float = field(default_factory=time.monotonic)
+    __slots__ = ("_begun_s", "call", "client", "progress", "trace", "writer")
+
+    def __init__(self, call: Call, client: Client, progress: Progress, heartbeat_s: float) -> None:
+        self.call, self.client, self.progress = call, client, progress
+        self.writer = ResponseWriter(call, client, progress, heartbeat_s)
+        self._begun_s = time.monotonic()
 
     @property
     def elapsed_s(self) -> float:
-        return time.monotonic() - self.begun_s
+        return time.monotonic() - self._begun_s
 
-
-def _without(conditions: Conditions, call: Call, spent: Mapping[str, ContractSpent]) -> Conditions:
-    """As if the routes of these contracts were held."""
-    if not spent:
-        return conditions
-    suspensions = dict(conditions.suspensions)
-    for route in call.snapshot.routes.values():
-        if (found := spent.get(route.contract.id)) is not None:
-            what = f"the budget '{found.account.budget.id}' of its contract has no room for the request"
-            suspensions[route.id] = (*suspensions.get(route.id, ()), Suspension(Reason.BUDGET, found.account.until, what))
-    return replace(conditions, suspensions=suspensions)
-
-
-async def _left_within(client: Client, wait_s: float) -> bool:
-    """Wait for so long, unless the client leaves before: then nothing more is sent on its behalf."""
-    try:
-        async with asyncio.timeout(max(wait_s, 0.0)):
-            await client.gone()
-    except TimeoutError:
-        return False
-    return True
-
-
-async def _unless_gone(client: Client, delivering: Coroutine[None, None, Failure | None]) -> Failure | None:
-    """The delivery's own end, or that it was broken off because the client had left before."""
-    delivery, gone = asyncio.ensure_future(delivering), asyncio.ensure_future(client.gone())
-    try:
-        await asyncio.wait({delivery, gone}, return_when=asyncio.FIRST_COMPLETED)
-        return await delivery if delivery.done() else failure_of_departure()
-    finally:
-        for task in (delivery, gone):
-            task.cancel()
-        await asyncio.wait({delivery, gone})
+    def begin_trace(self, trace: RequestTrace) -> None:
+        """Of a plan, or of the refusal in its place."""
+        self.trace = self.progress.request_trace = trace

@@ -36,7 +36,7 @@ async def relay(
     try:
         _check_form(call, response)
         chunks = response.chunks()
-        while not answer.finished and (chunk := await writer.alive(anext(chunks, None))) is not None:
+        while not answer.finished and (chunk := await writer.with_heartbeat(anext(chunks, None))) is not None:
             held.add(answer.feed(chunk))
             # An error that comes with the first image data is still told as a status: nothing has left.
             begun = progress.head_sent or (answer.carries_image and answer.error is None)

@@ -63,7 +63,7 @@ class ResponseWriter:
             member = self._progress.tag(self._call.request_id).member() if self._call.app.tag_body else None
             await self._client.finish(error_event(failure.error, member))
 
-    async def alive(self, waiting: Awaitable[_Result]) -> _Result:
+    async def with_heartbeat(self, waiting: Awaitable[_Result]) -> _Result:
         """The result of ``waiting``; meanwhile, while a stream is silent, a comment now and then keeps its connection open."""
         if not self._call.request.stream:
             return await waiting

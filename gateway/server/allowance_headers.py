@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from gateway.core.tag import Header
-from gateway.engine.routes.app_limits import PERIOD_S, Allowance
+from gateway.engine.call import Allowance
+from gateway.engine.routes.app_limits import PERIOD_S
 
 
 def allowance_headers(allowances: Sequence[Allowance]) -> Iterable[Header]:

@@ -19,12 +19,9 @@ from gateway.core.request.images import ImageRequest, Operation, parse
 from gateway.core.request.responses import parse_response
 from gateway.core.routing.placement import RESPONSES, elsewhere, responds
 from gateway.core.snapshot import App, Snapshot
-from gateway.engine.admission import Admission, Lease
-from gateway.engine.call import Body, Call, Client, Failure
-from gateway.engine.claims.claiming import Presented
-from gateway.engine.claims.idempotency_guard import IdempotencyGuard
+from gateway.engine.admission import Lease
+from gateway.engine.call import Body, Call, Presented
 from gateway.engine.dispatch import Dispatcher
-from gateway.engine.routes.app_limits import AppLimiter
 from gateway.ports import LedgerUnavailable
 from gateway.relay.response_body import ResponseReader
 from gateway.relay.spooled_json import SpooledJsonReader
@@ -33,7 +30,7 @@ from gateway.server.bodies import BodyLimits, JsonReader
 from gateway.server.client import AsgiClient
 from gateway.server.errors import failure_of_refusal, ledger_unavailable
 from gateway.server.head import head_of
-from gateway.server.record import Record, record_of
+from gateway.server.record import record_of
 from gateway.server.uploads import SpoolSettings, UploadReader
 
 GENERATIONS, EDITS, VARIATIONS = "/v1/images/generations", "/v1/images/edits", "/v1/images/variations"
@@ -95,32 +92,20 @@ class ImageEndpoint:
         *,
         dispatcher: Dispatcher,
         current: Current,
-        admission: Admission,
-        limiter: AppLimiter,
         clock: Callable[[], datetime],
         stall_s_max: float,
-        once: IdempotencyGuard | None,
     ) -> None:
-        self._path, self._read, self._understand = path, read, understand
-        self._dispatcher, self._current, self._clock = dispatcher, current, clock
-        self._admission, self._limiter, self._stall_s_max = admission, limiter, stall_s_max
-        self._once = once
+        self.path, self.read, self.understand = path, read, understand
+        self.clock, self.stall_s_max = clock, stall_s_max
+        self._dispatcher, self._current = dispatcher, current
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its head to the last byte of its answer."""
         record = record_of(scope)
-        record.path = self._path
+        record.path = self.path
         try:
-            async with AsyncExitStack() as held:
-                call, presented = await self._call(scope, receive, record, held)
-                client = AsgiClient(scope, receive, send, self._stall_s_max)
-
-                async def run(client: Client) -> Failure | None:
-                    await self._within_limits(call, record)
-                    return await self._dispatcher.serve(call, client, record.progress)
-
-                once = self._once
-                failure = await (run(client) if once is None else once.serve(call, presented, client, record.progress, run))
+            arrival = HttpArrival(self, scope, receive, send, self._current.snapshot)
+            failure = await self._dispatcher.serve(arrival, record.progress)
         except Refusal as refusal:
             failure = failure_of_refusal(refusal)
         except LedgerUnavailable as unavailable:
@@ -131,30 +116,32 @@ class ImageEndpoint:
             if not record.progress.head_sent:
                 await answer(scope, receive, send)
 
-    async def _within_limits(self, call: Call, record: Record) -> None:
-        """Take the request's part of its app's limits; raises ``Refusal``."""
-        ruling = await self._limiter.take(call.app, call.request)
-        record.allowances = ruling.allowances
-        if ruling.refusal is not None:
-            raise ruling.refusal
 
-    async def _call(self, scope: Scope, receive: Receive, record: Record, held: AsyncExitStack) -> tuple[Call, Presented]:
-        """What came in; ``held`` gives back its room, its place among the app's jobs, and what it keeps on disk."""
-        head, snapshot = head_of(scope), self._current.snapshot
-        app = authenticate(head, snapshot)
-        record.app, record.tag_body = app.id, app.tag_body
-        tags = parse_tags(head.get(HEADER, ""), app.tags)
-        lease = held.enter_context(self._admission.enter(app.id))
-        await held.enter_async_context(self._limiter.job(app, record.request_id))
-        body = await self._read(receive, head, lease)
+class HttpArrival:
+    """An ``engine.Arrival``. Raises ``Refusal`` where the caller is unknown or its tags are malformed."""
+
+    def __init__(self, endpoint: ImageEndpoint, scope: Scope, receive: Receive, send: Send, snapshot: Snapshot) -> None:
+        self._endpoint, self._scope, self._receive, self._snapshot = endpoint, scope, receive, snapshot
+        self._record, self._head = record_of(scope), head_of(scope)
+        self.request_id = self._record.request_id
+        self.app = authenticate(self._head, snapshot)
+        self._record.app, self._record.tag_body = self.app.id, self.app.tag_body
+        self._tags = parse_tags(self._head.get(HEADER, ""), self.app.tags)
+        self.client = AsgiClient(scope, receive, send, endpoint.stall_s_max)
+
+    async def read(self, lease: Lease, held: AsyncExitStack) -> Call:
+        """See ``engine.Arrival``."""
+        endpoint, record, head = self._endpoint, self._record, self._head
+        body = await endpoint.read(self._receive, head, lease)
         held.callback(body.close)
-        request, prompt = self._understand(body, app, snapshot)
-        model = snapshot.models.get(request.model)
+        request, prompt = endpoint.understand(body, self.app, self._snapshot)
+        model = self._snapshot.models.get(request.model)
         record.model = model.name if model else "other"
         if required := head.get(CONTRACT_HEADER):
             request = replace(request, contract=required)
-        call = Call(record.request_id, self._clock(), app, snapshot, request, body, tags, prompt)
-        return call, _presented(head, request, body, lambda: record.left(scope))
+        presented = _presented(head, request, body, lambda: record.left(self._scope))
+        at = endpoint.clock()
+        return Call(record.request_id, at, self.app, self._snapshot, request, body, self._tags, prompt, presented)
 
 
 def _presented(head: Mapping[str, str], request: ImageRequest, body: Submission, left: Callable[[], bool]) -> Presented:
@@ -174,12 +161,9 @@ def image_endpoints(
     current: Current,
     dispatcher: Dispatcher,
     *,
-    admission: Admission,
-    limiter: AppLimiter,
     clock: Callable[[], datetime],
-    once: IdempotencyGuard | None = None,
 ) -> dict[str, ImageEndpoint]:
-    """All operations by path. A generation is small JSON; the others bring images along. Without ``once``, each is run."""
+    """All operations by path. A generation is small JSON; the others bring images along."""
     small = JsonReader(BodyLimits(settings.body_bytes_max, settings.body_wait_s_max, settings.client_stall_s_max))
     large = BodyLimits(settings.upload_bytes_max, settings.upload_wait_s_max, settings.client_stall_s_max)
     spool = SpoolSettings(settings.spool_folder, settings.spool_memory_bytes_max)
@@ -196,11 +180,8 @@ def image_endpoints(
             understand,
             dispatcher=dispatcher,
             current=current,
-            admission=admission,
-            limiter=limiter,
             clock=clock,
             stall_s_max=settings.client_stall_s_max,
-            once=once,
         )
         for path, (read, understand) in operations.items()
     }

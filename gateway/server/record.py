@@ -16,7 +16,6 @@ from gateway.core.snapshot import Route
 from gateway.core.tag import NONE, Header, Tag
 from gateway.engine.call import Failure, Progress
 from gateway.engine.evidence import EvidenceKeeping
-from gateway.engine.routes.app_limits import Allowance
 from gateway.listener import CONNECTION
 from gateway.server.allowance_headers import allowance_headers
 from gateway.server.errors import error_answer, failure_of_refusal, gateway_fault, gateway_stopped
@@ -43,7 +42,6 @@ class Record:
     status: int = 0
     head_s: float = 0.0
     complete: bool = False
-    allowances: Sequence[Allowance] = ()
 
     def left(self, scope: Scope) -> bool:
         """Whether the client has gone before its answer was complete."""
@@ -217,6 +215,6 @@ def _completed(headers: Sequence[Header], record: Record) -> list[Header]:
         completed += record.tag().headers()
     wait_ms = record.progress.upstream_wait_s * 1000
     timing = b"gateway;dur=%.1f, upstream;dur=%.1f" % (record.head_s * 1000 - wait_ms, wait_ms)
-    completed += allowance_headers(record.allowances)
+    completed += allowance_headers(record.progress.allowances)
     completed += ((b"x-request-id", record.request_id.encode()), (b"server-timing", timing))
     return completed

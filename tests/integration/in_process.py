@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -19,7 +20,9 @@ from gateway.core.request.images import Operation
 from gateway.core.secret import Secret
 from gateway.core.snapshot import App
 from gateway.engine.admission import Admission
-from gateway.engine.dispatch import Dispatcher
+from gateway.engine.claims.claiming import Claiming, Lifetimes
+from gateway.engine.claims.idempotency_guard import IdempotencyGuard
+from gateway.engine.dispatch import Dispatcher, Door
 from gateway.engine.money.accounting import Accounting
 from gateway.engine.money.budgets import BudgetKeeper
 from gateway.engine.routes.app_limits import AppLimiter
@@ -30,10 +33,11 @@ from gateway.engine.routes.observed_limits import ObservedLimits
 from gateway.listener import listening
 from gateway.ports import Ledger
 from gateway.providers.openai_wire import OpenAIWire
+from gateway.relay.result_folder import ResultFolder
 from gateway.server.images import image_endpoints
 from gateway.server.planes import data_plane
 from gateway.server.text_endpoints import text_endpoints
-from gateway.stores import MemoryBudgets, MemoryState, SqliteBooks
+from gateway.stores import MemoryBudgets, MemoryClaims, MemoryState, SqliteBooks, SqliteReplays
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 from tests.unit.core.samples import APP, MODEL, PROVIDER, ROUTE, snapshot
@@ -60,7 +64,7 @@ async def gateway_to(
     route = replace(ROUTE, provider=provider, operations=operations)
     found = replace(snapshot(replace(MODEL, routes=(route,))), apps={DIGEST: replace(app, key_hashes=(DIGEST,))})
     settings, current = replace(SERVER, **server), Current(found)
-    async with OpenAIWire() as wire:
+    async with OpenAIWire() as wire, _guard() as guard:
         admission = Admission(settings.in_flight_requests_max, settings.in_flight_bytes_max, settings.in_flight_app_share)
         metrics, state, observed = (
             Metrics(lambda: 0.0, lambda: admission.bytes.taken, found.revision),
@@ -68,7 +72,9 @@ async def gateway_to(
             ObservedLimits(now, print),
         )
         limiter = ContractLimiter(state, observed.effective, metrics.state_failed)
+        app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
         dispatcher = Dispatcher(
+            Door(admission, app_limiter, guard),
             {"openai": wire},
             Accounting(ledger, now),
             RouteConditions(Health(now), observed, limiter, dict, now),
@@ -76,10 +82,7 @@ async def gateway_to(
             decided=lambda call, conditions, found: None,
             budgets=BudgetKeeper(MemoryBudgets(time.monotonic), SqliteBooks(Path("none")), metrics, now),
         )
-        app_limiter = AppLimiter(state, metrics.state_failed, metrics.app_limited)
-        endpoints: dict[str, ASGIApp] = {
-            **image_endpoints(settings, current, dispatcher, admission=admission, limiter=app_limiter, clock=now)
-        }
+        endpoints: dict[str, ASGIApp] = {**image_endpoints(settings, current, dispatcher, clock=now)}
         endpoints |= text_endpoints(settings, current, admission)
         plane = data_plane(current, endpoints, metrics, RequestLog(None), ledger)
         async with (
@@ -87,3 +90,16 @@ async def gateway_to(
             aiohttp.ClientSession(url, headers={"authorization": f"Bearer {KEY}"}) as client,
         ):
             yield client
+
+
+@asynccontextmanager
+async def _guard() -> AsyncIterator[IdempotencyGuard]:
+    """As in a gateway that runs alone, with a folder of its own."""
+    with TemporaryDirectory() as folder:
+        settings = replace(settings_of(Configuration()).results, folder=Path(folder))
+        async with ResultFolder(settings, print).opened(alone=True) as results:
+            claiming = Claiming(MemoryClaims(time.time, 1000), Lifetimes(keys_s=60, window_s=60), now, lambda what, policy: None)
+            replays = SqliteReplays(Path(folder) / "ledger.sqlite")
+            guard = IdempotencyGuard(claiming, results, replays, clock=now, saved=lambda how, app: None)
+            yield guard
+            await guard.ended()

@@ -35,19 +35,6 @@ TELL_AGAIN_S, TELL_AGAIN_TIMES_MAX = 1.0, 120
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
-    """What a request says of itself: the hash of all that it asks for, its key if it has one, and which try of its SDK it is.
-
-    ``left`` tells whether its client has gone before the answer was complete.
-    """
-
-    fingerprint: str
-    key: str
-    retries: int
-    left: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
 class Lifetimes:
     """For how long an earlier request counts, in seconds from its end: under a key, and found by its body."""
 
@@ -190,9 +177,9 @@ class Claiming:
         """One at a time here: only replicas are left to contend."""
         return self._turns.setdefault(name, asyncio.Lock())
 
-    def place(self, call: Call, presented: Presented) -> Place | None:
+    def place(self, call: Call) -> Place | None:
         """Where the request is claimed; ``None`` where nothing protects it."""
-        policy, app = call.app.duplicates, call.app
+        policy, app, presented = call.app.duplicates, call.app, call.presented
         refused = app.limits.on_unavailable is OnUnavailable.FAIL_CLOSED
         if presented.key:
             key = hashlib.sha256(presented.key.encode()).hexdigest()

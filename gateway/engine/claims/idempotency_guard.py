@@ -1,9 +1,11 @@
-"""The same request is paid once: it is claimed and run, or joins the one in flight, or gets the earlier one's answer again."""
+"""The same request is paid once: it is claimed and run, or it gets the answer of the request that it repeats."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import TracebackType
+from typing import Self
 
 import structlog
 
@@ -12,20 +14,26 @@ from gateway.core.idempotency.refusals import result_not_kept
 from gateway.core.ledger.entry import How
 from gateway.core.outcome import Refusal
 from gateway.engine.call import Call, Client, Failure, Progress
-from gateway.engine.claims.claiming import Claiming, Place, Presented, Running
+from gateway.engine.claims.claiming import Claiming, Place, Running
 from gateway.engine.claims.recording import RecordingClient
 from gateway.engine.claims.replaying import replay, replay_entry_of
+from gateway.engine.departure import ClientGone, unless_gone
 from gateway.engine.failures import failure_of_departure
 from gateway.ports import LedgerUnavailable, Replays
-from gateway.relay.result_file import ResultHead
 from gateway.relay.result_folder import ResultFolder
 
-RunCall = Callable[[Client], Awaitable[Failure | None]]
 _log = structlog.get_logger("gateway.idempotency")
 
 
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """A request that is not run: it was answered as the earlier one (``failure`` is ``None``), or its client has left."""
+
+    failure: Failure | None
+
+
 class IdempotencyGuard:
-    """Runs a request unless it is the same as an earlier one. ``saved`` is told how a request was spared, and whose it was."""
+    """Decides whether a request is run. ``saved`` is told how a request was spared, and whose it was."""
 
     def __init__(
         self,
@@ -36,100 +44,102 @@ class IdempotencyGuard:
         clock: Callable[[], datetime],
         saved: Callable[[str, str], None],
     ) -> None:
-        self._claiming, self._results, self._replays = claiming, results, replays
-        self._clock, self._saved = clock, saved
+        self.claiming, self.results = claiming, results
+        self.clock, self._replays, self._saved = clock, replays, saved
         self._endings: set[asyncio.Task[None]] = set()
 
-    async def serve(self, call: Call, presented: Presented, client: Client, progress: Progress, run: RunCall) -> Failure | None:
-        """As ``run`` would, or as the earlier request was. Raises ``Refusal`` (422, 409, 503), and whatever ``run`` raises."""
-        place, follows = self._claiming.place(call, presented), ""
+    async def claim(self, call: Call, client: Client, progress: Progress) -> "Claim | Spared":
+        """The right to run the request; or it was spared, once the earlier one has ended. Raises ``Refusal`` (422, 409, 503)."""
+        place, follows = self.claiming.place(call), ""
         try:
-            while True:
-                decision = await self._claiming.decided(call, place, follows)
-                if isinstance(decision, Run):
-                    return await self._run(call, place, presented, client, progress, run=run)
+            while not isinstance(decision := await self.claiming.decided(call, place, follows), Run):
                 progress.original_id = decision.request_id
                 if isinstance(decision, Replay):
-                    how = How.JOIN if follows else How.REPLAY
-                    await self._replay(call, decision.request_id, how, client)
-                    return None
+                    await self._replay(call, decision.request_id, How.JOIN if follows else How.REPLAY, client)
+                    return Spared(None)
                 follows = decision.request_id
-                if await self._left_before_its_end(follows, place, client):
-                    await self._claiming.unfollow(place, follows)
-                    return failure_of_departure()
+                try:
+                    await unless_gone(client, self.claiming.ended(follows, place))
+                except ClientGone:
+                    await self.claiming.unfollow(place, follows)
+                    return Spared(failure_of_departure())
         except Refusal as refusal:
             progress.original_id = refusal.original_id
             raise
-
-    async def _run(
-        self, call: Call, place: Place | None, presented: Presented, client: Client, progress: Progress, *, run: RunCall
-    ) -> Failure | None:
-        """Run it, keep its answer, and tell at its end what became of it, whatever happens."""
-        self._claiming.running[call.request_id] = Running(call.app.id, call.request.model, self._clock(), presented.left)
         progress.original_id = ""
-        kept = self._results.begin(call.request_id) if call.app.keeps_results else None
-        recording = RecordingClient(client, kept, lambda: self._claiming.nobody_follows(call.request_id, place))
-        standing, retryable = Standing.AMBIGUOUS, False
-        try:
-            failure = await run(recording)
-            standing = standing_of((it.outcome for _, it in progress.failed), answered=failure is None)
-            retryable = failure is not None and failure.diagnosis.retryable
-        except BaseException as error:
-            retryable = error.diagnosis.retryable if isinstance(error, Refusal) else isinstance(error, LedgerUnavailable)
-            standing = Standing.AMBIGUOUS if progress.attempts else Standing.RELEASED
-            raise
-        finally:
-            left = presented.left()
-            end = End(standing, self._claiming.now_s(), kept=False, left=left, awaited=retryable or left)
-            if standing is Standing.FINISHED:
-                # The answer has gone: the request's record does not wait for the disk.
-                head = recording.head(call, progress)
-                ending = asyncio.create_task(self._end(call.request_id, place, recording, end, head))
-                self._endings.add(ending)
-                ending.add_done_callback(self._endings.discard)
-            else:
-                # The answer is still to go: whoever has it may send the same key again.
-                await self._end(call.request_id, place, recording, end, None)
-        return failure
-
-    async def _end(
-        self, request_id: str, place: Place | None, recording: RecordingClient, end: End, head: ResultHead | None
-    ) -> None:
-        """Keep the answer, then say so to whoever asks for it or waits for it."""
-        try:
-            kept = await recording.forget() if head is None else await recording.keep(head)
-            await self._claiming.tell_end(request_id, place, replace(end, kept=kept))
-        finally:
-            self._claiming.running.pop(request_id).ended.set()
-
-    async def ended(self) -> None:
-        """Returns once all that has been answered is kept, and its claims say so."""
-        while self._endings:
-            await asyncio.wait(self._endings)
+        return Claim(self, call, place, client, progress)
 
     async def _replay(self, call: Call, original_id: str, how: How, client: Client) -> None:
         """Give the earlier answer; nothing is paid and nothing is sent. Raises ``Refusal`` (409) where it is gone."""
-        result = await self._results.find(original_id)
+        result = await self.results.find(original_id)
         if result is None or result.head.app != call.app.id:
             raise result_not_kept(original_id)
         try:
             self._saved(how.value, call.app.id)
             try:
-                await self._replays.saved(replay_entry_of(call, result.head, original_id, how, self._clock()))
+                await self._replays.saved(replay_entry_of(call, result.head, original_id, how, self.clock()))
             except LedgerUnavailable as unavailable:
                 _log.warning("saving", request_id=call.request_id, reason=str(unavailable))
             await replay(client, result, call.request_id, original_id)
         finally:
             result.close()
 
-    async def _left_before_its_end(self, original_id: str, place: Place | None, client: Client) -> bool:
-        """Wait until that request has ended, or until the client leaves: then true."""
-        end = asyncio.ensure_future(self._claiming.ended(original_id, place))
-        gone = asyncio.ensure_future(client.gone())
+    def end_later(self, ending: asyncio.Task[None]) -> None:
+        """The answer has gone: nobody waits for this but ``ended``."""
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    async def ended(self) -> None:
+        """Returns once all that has been answered is kept, and its claims say so."""
+        while self._endings:
+            await asyncio.wait(self._endings)
+
+
+class Claim:
+    """A request that is run. Answer ``client``, which keeps the answer while it passes, and set ``failure`` if there is one.
+
+    Leaving its ``async with`` block tells what became of the request, to whoever waits for it or sends it again.
+    """
+
+    def __init__(self, guard: IdempotencyGuard, call: Call, place: Place | None, client: Client, progress: Progress) -> None:
+        self._guard, self._claiming = guard, guard.claiming
+        self._call, self._place, self._progress = call, place, progress
+        kept = guard.results.begin(call.request_id) if call.app.keeps_results else None
+        self.client = RecordingClient(client, kept, lambda: self._claiming.nobody_follows(call.request_id, place))
+        self.failure: Failure | None = None
+
+    async def __aenter__(self) -> Self:
+        call = self._call
+        self._claiming.running[call.request_id] = Running(
+            call.app.id, call.request.model, self._guard.clock(), call.presented.left
+        )
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        left = self._call.presented.left()
+        standing, retryable = self._became(error)
+        end = End(standing, self._claiming.now_s(), kept=False, left=left, awaited=retryable or left)
+        if standing is Standing.FINISHED:
+            # The answer has gone: the request's record does not wait for the disk.
+            self._guard.end_later(asyncio.create_task(self._end(end)))
+        else:
+            # The answer is still to go: whoever has it may send the same key again.
+            await self._end(end)
+
+    def _became(self, error: BaseException | None) -> tuple[Standing, bool]:
+        """What became of the request, and whether it may be sent again."""
+        if error is None:
+            standing = standing_of((it.outcome for _, it in self._progress.failed), answered=self.failure is None)
+            return standing, self.failure is not None and self.failure.diagnosis.retryable
+        standing = Standing.AMBIGUOUS if self._progress.attempts else Standing.RELEASED
+        return standing, error.diagnosis.retryable if isinstance(error, Refusal) else isinstance(error, LedgerUnavailable)
+
+    async def _end(self, end: End) -> None:
+        """Keep the answer if it is whole, then say so to whoever asks for it or waits for it."""
+        request_id, recording = self._call.request_id, self.client
         try:
-            await asyncio.wait({end, gone}, return_when=asyncio.FIRST_COMPLETED)
-            return not end.done()
+            whole = end.standing is Standing.FINISHED
+            kept = await (recording.keep(recording.head(self._call, self._progress)) if whole else recording.forget())
+            await self._claiming.tell_end(request_id, self._place, replace(end, kept=kept))
         finally:
-            for task in (end, gone):
-                task.cancel()
-            await asyncio.wait({end, gone})
+            self._claiming.running.pop(request_id).ended.set()

@@ -1,8 +1,8 @@
 """Keeps budgets: the most that an attempt can cost is taken before it, and what it did not cost is given back after it."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -13,6 +13,7 @@ from gateway.core.contract.contract import OnUnavailable
 from gateway.core.money.amount import Cost, nothing, to_nanos
 from gateway.core.outcome import Refusal
 from gateway.core.routing.choice import Candidate
+from gateway.core.routing.eligibility import Conditions, Reason, Suspension
 from gateway.engine.call import Call
 from gateway.ports import Books, BudgetCounters, Stake, StateUnavailable
 
@@ -164,3 +165,16 @@ class BudgetKeeper:
         self._watch.state_failed("budget", policy)
         if closed:
             raise uncounted() from unavailable
+
+
+def without_spent(conditions: Conditions, call: Call, spent: Mapping[str, ContractSpent]) -> Conditions:
+    """As if the routes of the contracts with a spent budget were suspended."""
+    if not spent:
+        return conditions
+    suspensions = dict(conditions.suspensions)
+    for route in call.snapshot.routes.values():
+        if (found := spent.get(route.contract.id)) is not None:
+            what = f"the budget '{found.account.budget.id}' of its contract has no room for the request"
+            suspension = Suspension(Reason.BUDGET, found.account.until, what)
+            suspensions[route.id] = (*suspensions.get(route.id, ()), suspension)
+    return replace(conditions, suspensions=suspensions)

@@ -9,6 +9,7 @@ from gateway.core.contract.contract import OnUnavailable
 from gateway.core.outcome import Owner, Refusal
 from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import App, AppLimits
+from gateway.engine.call import Allowance
 from gateway.ports import Charge, Grant, SharedState, StateUnavailable
 
 PERIOD_S = 60.0
@@ -20,19 +21,6 @@ JOB_WAIT_S = 5.0
 _LATER = (429, "rate_limit_error", "rate_limit_exceeded")
 _NEVER = (400, "invalid_request_error", "app_limit_too_small")
 REQUESTS, IMAGES, JOBS = "requests", "images", "jobs"
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """One limit of an app and what is left of it: ``remaining`` of ``limit`` units a minute.
-
-    ``reset_s`` is when all of them are there again or, where the request did not fit, when it would.
-    """
-
-    name: str
-    limit: int
-    remaining: int
-    reset_s: float
 
 
 @dataclass(frozen=True, slots=True)
