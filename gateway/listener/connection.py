@@ -205,10 +205,9 @@ class Connection(asyncio.Protocol):
 
     def write(self, *parts: bytes) -> None:
         """See ``Wire``."""
-        if len(parts) == 1:
-            self.transport.write(parts[0])
-        else:
-            self.transport.writelines(parts)
+        # Not writelines: up to CPython 3.12.8 and 3.13.1 asyncio's has no flow control (CVE-2024-12254).
+        for part in parts:
+            self.transport.write(part)
 
     def hold_reading(self) -> None:
         """See ``Wire``; what came before its turn is bounded elsewhere, and whether the client leaves must be seen."""
