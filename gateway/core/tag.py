@@ -23,13 +23,22 @@ _ROUTE_FACTS = ("contract", "route", "provider", "model", "billing-owner", "limi
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """The contract (id) under which the request would have been served, and who owns that it was not."""
+    """The contract (id) under which the request would have been served, and who owns that it was not.
+
+    ``held`` says what held its route, so that nothing was tried there: empty where an attempt failed.
+    """
 
     contract: str
     owner: Owner
+    held: str = ""
 
     def __str__(self) -> str:
-        return f"from={self.contract}; owner={self.owner}"
+        return f"from={self.contract}; owner={self.owner}" + (f"; held={self.held}" if self.held else "")
+
+    def document(self) -> dict[str, str]:
+        """As the body's member has it."""
+        found = {"from": self.contract, "owner": self.owner.value}
+        return found | {"held": self.held} if self.held else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class Tag:
         found |= {name.replace("-", "_"): value for name, value in _route_facts(self.route).items()}
         found |= {"cost": None if cost.amount is None else cost.text, "currency": cost.currency, "cost_basis": cost.basis.value}
         if self.fallback is not None:
-            found["fallback"] = {"from": self.fallback.contract, "owner": self.fallback.owner.value}
+            found["fallback"] = self.fallback.document()
         if delivery is not None:
             found |= {"images": delivery.images, "size": delivery.size}
         if discrepancies:

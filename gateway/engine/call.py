@@ -11,6 +11,7 @@ from gateway.core.discrepancy import Discrepancy
 from gateway.core.money.amount import Cost
 from gateway.core.outcome import Diagnosis
 from gateway.core.request.images import ImageRequest
+from gateway.core.routing.eligibility import Drop
 from gateway.core.snapshot import App, Route, Snapshot
 from gateway.core.tag import Fallback, Header, Tag
 from gateway.engine.admission import Lease
@@ -138,7 +139,8 @@ class Progress:
     ``attempts`` counts the calls that were made; ``failed`` are the attempts that delivered nothing, in their order, with
     those for which a contract's limit had no room. ``request_trace`` is what its evidence is made of, once there is a plan or
     none; ``receipt`` is that of the delivery, where the app wants one. ``original_id`` is the earlier request that this one
-    repeats; ``budget`` says which is nearly used up; ``allowances`` are what is left of the app's limits.
+    repeats; ``budget`` says which is nearly used up; ``allowances`` are what is left of the app's
+    limits; ``held`` is why the preferred route was not even tried.
     """
 
     attempts: int = 0
@@ -155,6 +157,7 @@ class Progress:
     original_id: str = ""
     budget: str = ""
     allowances: Sequence[Allowance] = ()
+    held: Drop | None = None
 
     def tag(self, request_id: str) -> Tag:
         """What is known now."""
@@ -180,7 +183,10 @@ class Progress:
 
     @property
     def fallback(self) -> Fallback | None:
-        """Where the request would have been served, had that not failed; ``None`` where it is served there."""
+        """Where the request would have been served, had that not failed or been held; ``None`` where it is served there."""
+        held, route = self.held, self.route
+        if held is not None and route is not None and held.route.contract.id != route.contract.id:
+            return Fallback(held.route.contract.id, held.owner, held.reason.value)
         if not self.failed or self.failed[0][0] is self.route:
             return None
         route, diagnosis = self.failed[0]

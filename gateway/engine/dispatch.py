@@ -121,6 +121,7 @@ class Dispatcher:
             job.begin_trace(self._begin_trace(call, conditions, told))
             self._decided(call, conditions, told)
             raise told from None
+        job.progress.held = found.held
         self._decided(call, conditions, found)
         job.begin_trace(self._begin_trace(call, conditions, found))
         return found

@@ -125,11 +125,16 @@ class Recorded:
             return
         contract = progress.route.contract.id
         metrics.of(metrics.attempts, contract, Outcome.COMPLETED.value, NONE).inc()
-        for failed, owner in {(route.contract.id, diagnosis.owner.value) for route, diagnosis in progress.failed}:
+        covered, fallback = (
+            {(route.contract.id, diagnosis.owner.value) for route, diagnosis in progress.failed},
+            progress.fallback,
+        )
+        if fallback is not None:
+            metrics.of(metrics.fallbacks, record.model, fallback.contract, contract, fallback.owner.value).inc()
+            covered.add((fallback.contract, fallback.owner.value))
+        for failed, owner in covered:
             if failed != contract:
                 metrics.of(metrics.masked, failed, owner).inc()
-        if progress.fallback is not None:
-            metrics.of(metrics.fallbacks, record.model, progress.fallback.contract, contract, progress.fallback.owner.value).inc()
         if progress.cost is not None:
             self._count_delivery(record, contract, progress.cost)
 
@@ -169,6 +174,7 @@ def _line(record: Record, method: str, owner: str, total_s: float) -> dict[str, 
         "attempts": progress.attempts,
         "original_request_id": progress.original_id or None,
         "failed": [_failed(route, diagnosis) for route, diagnosis in progress.failed],
+        "fallback": None if progress.fallback is None else progress.fallback.document(),
         "images": progress.images,
         "discrepancies": [str(found) for found in progress.discrepancies],
         "cost": cost.text if cost else None,

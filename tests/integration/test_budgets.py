@@ -110,11 +110,16 @@ async def test_replicas_that_share_a_database_do_not_overspend_together(place: P
 
 
 async def test_a_contract_s_budget_moves_requests_to_another_contract(place: Place) -> None:
-    """Without any fallback policy; where no contract has room, it is 402."""
-    with place.gateway(with_budgets(each={"contract": "*", "period": "total", "amount": 1})) as house:
+    """Without any fallback policy; where no contract has room, or another biller needs the app's consent, it is 402."""
+    configuration = with_budgets(each={"contract": "*", "period": "total", "amount": 1})
+    with place.gateway(configuration) as house:
+        assert [(await ask(house))[0] for _ in range(3)] == [200, 200, 402]
+    configuration["apps"]["shop"]["biller_change"] = True
+    with place.gateway(configuration, name="two") as house:
         served = [(await ask(house))[:2] for _ in range(5)]
     assert [status for status, _ in served] == [200, 200, 200, 200, 402]
     assert [headers["x-gateway-contract"] for _, headers in served[:4]] == ["direct@1"] * 2 + ["reseller@1"] * 2
+    assert served[2][1]["x-gateway-fallback"] == "from=direct; owner=app_policy; held=budget"
 
 
 async def test_a_soft_threshold_is_told_and_a_soft_budget_refuses_nothing(place: Place) -> None:

@@ -250,3 +250,45 @@ async def test_one_app_s_bad_requests_move_nobody_else(place: Place) -> None:
             first = (await shown.json())["routes"][0]
         assert first["breaker"]["apps"] == ["shop"]
         assert first["holds"][0]["what"].endswith("(for the app 'shop' alone)")
+
+
+DRAIN = {"who": "ada", "why": "a drill", "state": "draining"}
+
+
+async def _drained(house: House) -> None:
+    async with house.client() as admin, admin.post(f"{house.admin_url}/routes/first/override", json=DRAIN) as answer:
+        assert answer.status == 200
+
+
+async def test_the_breaker_moves_nobody_whom_a_failure_would_not_move(place: Place) -> None:
+    """``on: [rate_limit]`` means only that, most of all in an outage: the provider's failures stay the provider's."""
+    with place.gateway(fallback(on=["rate_limit"])) as house:
+        house.fault(**status(503, OVERLOADED, times=12))
+        for _ in range(12):
+            answer, _ = await asked(house)
+            assert (answer.status, answer.headers["x-gateway-contract"]) == (503, "direct@1")
+        assert place.served()[1] == 0
+
+
+async def test_a_route_taken_out_by_hand_is_left_with_permission_only_and_the_answer_says_so(place: Place) -> None:
+    """The model's policy names ``route``, the app consents: then the tag, the log and the metrics say what was covered."""
+    with place.gateway(fallback(on=["rate_limit"])) as house:
+        await _drained(house)
+        answer, body = await asked(house)
+        assert (answer.status, answer.headers["x-gateway-owner"]) == (503, "route")
+        assert "a failure of owner 'route' causes no fallback" in body["error"]["message"]
+    with place.gateway(fallback(on=["route"]), name="two") as house:
+        await _drained(house)
+        async with house.client(OTHER_KEY) as app:
+            answer, body = await ask(app)
+        assert answer.status == 503
+        assert "the app has not consented to another biller" in body["error"]["message"]
+        answer, body = await asked(house)
+        assert (answer.status, answer.headers["x-gateway-contract"]) == (200, "reseller@1")
+        assert answer.headers["x-gateway-fallback"] == "from=direct; owner=route; held=override"
+        assert body["gateway"]["fallback"] == {"from": "direct", "owner": "route", "held": "override"}
+        async with house.client() as admin, admin.get(f"{house.admin_url}/metrics") as exposition:
+            text = await exposition.text()
+        assert 'gateway_masked_failures_total{contract="direct",owner="route"} 1.0' in text
+        lines = await house.logged(lambda line: line["event"] == "request" and line["status"] == 200)
+        assert lines[0]["fallback"] == {"from": "direct", "owner": "route", "held": "override"}

@@ -8,14 +8,15 @@ from gateway.config.schema.field import Id, Name, Seconds, mistake
 from gateway.config.schema.written import Written
 
 # Whose failures may send a request elsewhere. What the caller, a policy or the safety system owns goes nowhere else.
-FallbackOwner = Literal["rate_limit", "provider", "account", "verification"]
+FallbackOwner = Literal["rate_limit", "provider", "account", "verification", "route"]
 
 
 class Fallback(Written):
     """When a request may go to another route, and so under another contract."""
 
-    on: Annotated[tuple[FallbackOwner, ...], Field(min_length=1, max_length=4)]
-    """Whose failures may cause it: never those of the caller, an app's policy or the safety system."""
+    on: Annotated[tuple[FallbackOwner, ...], Field(min_length=1, max_length=5)]
+    """Whose failures and holds may cause it: 'provider' ejections too, 'rate_limit' used-up limits, 'route' orders of operators.
+    The caller, an app's policy and the safety system never cause one."""
     to: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
     """Ids of the contracts that may receive the request; the first attempt's own always may, by another route."""
     attempts_max: Annotated[int, Field(ge=2, le=10)] = 2
@@ -51,7 +52,7 @@ class Model(Written):
     cheapest_first: bool = False
     """Whether routes of a tier are tried in the order of the most that this request can cost there."""
     fallback: Fallback | None = None
-    """When a failed request may go to another route; absent means never."""
+    """When a request may go to another contract, because its preferred route failed or is held; absent means never."""
     retries: Retries = Retries()
     """When the same route is tried again."""
     eject_last: bool = False

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway.core.contract.contract import OnAmbiguous
 from gateway.core.outcome import Diagnosis, Outcome
 from gateway.core.routing.choice import Candidate
+from gateway.core.routing.consent import unmoved, unreceivable
 from gateway.core.routing.plan import Plan
 
 # How long after the first attempt another may begin where no policy says so: image jobs take up to 300 s.
@@ -121,10 +122,9 @@ def _retry_at(plan: Plan, attempts: tuple[Attempt, ...], moment: Moment) -> floa
 def _other(plan: Plan, attempts: tuple[Attempt, ...], moment: Moment) -> Try | str:
     """Another route, or why there is none."""
     last, policy = attempts[-1], plan.model.fallback
-    if policy is None:
-        return "the model has no fallback policy"
-    if last.diagnosis.owner not in policy.owners:
-        return f"a failure of owner '{last.diagnosis.owner}' causes no fallback"
+    why = unmoved(plan.model, last.diagnosis.owner)
+    if policy is None or why:
+        return why
     if _calls(attempts) >= policy.attempts_max:
         return f"{policy.attempts_max} attempts have been made"
     if moment.elapsed_s >= policy.deadline_s:
@@ -132,16 +132,13 @@ def _other(plan: Plan, attempts: tuple[Attempt, ...], moment: Moment) -> Try | s
     took_s = last.ended_s - last.began_s
     if not last.blocked and policy.failed_within_s is not None and took_s > policy.failed_within_s:
         return f"it took longer than {policy.failed_within_s:g} s to fail"
-    tried = {it.candidate.route.id for it in attempts}
-    left = [it for it in plan.candidates if it.route.id not in tried]
-    first = attempts[0].candidate.route.contract
-    permitted = [it for it in left if it.route.contract.id in policy.contracts | {first.id}]
-    for candidate in permitted:
-        if plan.app.biller_change or candidate.route.contract.billing.owner == first.billing.owner:
-            return Try(candidate)
-    if permitted:
-        return "the app has not consented to another biller"
-    return "no other contract may receive it" if left else "no other route is eligible"
+    tried, why = {it.candidate.route.id for it in attempts}, "no other route is eligible"
+    for candidate in plan.candidates:
+        if candidate.route.id not in tried:
+            why = unreceivable(plan.model, plan.app, plan.preferred.contract, candidate.route.contract)
+            if not why:
+                return Try(candidate)
+    return why
 
 
 def _calls(attempts: tuple[Attempt, ...]) -> int:

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     LIMIT = "limit"
     NOT_READY = "not_ready"
     BUDGET = "budget"
+    FALLBACK = "fallback"
+    CONSENT = "consent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class Drop:
     remedy: str
     param: str | None = None
     until: datetime | None = None
+
+
+# What holds a route that would take the request otherwise. A route whose readiness is not proven is not yet preferred.
+HOLDS = frozenset({Reason.OVERRIDE, Reason.BREAKER, Reason.LIMIT, Reason.BUDGET})
 
 
 class Screen:

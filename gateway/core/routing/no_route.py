@@ -7,8 +7,10 @@ from gateway.core.outcome import Owner, Refusal
 from gateway.core.routing.eligibility import Drop, Reason
 from gateway.core.snapshot import Model
 
+# Why a route may not stand in for the preferred one, which is held.
+_IN_ITS_PLACE = (Reason.FALLBACK, Reason.CONSENT)
 _BY_REQUEST = frozenset({Reason.OPERATION, Reason.CAPABILITY})
-_BY_POLICY = frozenset({Reason.APP_POLICY, Reason.REQUIRED_CONTRACT, Reason.DATA_POLICY})
+_BY_POLICY = frozenset({Reason.APP_POLICY, Reason.REQUIRED_CONTRACT, Reason.DATA_POLICY, *_IN_ITS_PLACE})
 _BY_CALLER = _BY_REQUEST | {Reason.REQUIRED_CONTRACT}
 _PASSING = frozenset({Reason.BREAKER, Reason.LIMIT})
 RETRY_AFTER_S_MAX = 120.0
@@ -29,7 +31,10 @@ def no_route_refusal(model: Model, dropped: Sequence[Drop], now: datetime) -> Re
     if not allowed:
         return _not_allowed(model, others)
     passing = [max(found, key=_lasting(now)) for found in allowed if all(drop.reason in _PASSING for drop in found)]
-    return _later(model, passing, now) if passing else _no_route_at_all(model, [drop for found in allowed for drop in found])
+    barred = next((f"No other may take its place: {drop.what}. " for drop in dropped if drop.reason in _IN_ITS_PLACE), "")
+    if passing:
+        return _later(model, passing, now, barred)
+    return _no_route_at_all(model, [drop for found in allowed for drop in found], barred)
 
 
 def _wrong_request(model: Model, routes: list[list[Drop]]) -> Refusal:
@@ -72,7 +77,7 @@ def _lasting(now: datetime) -> Callable[[Drop], tuple[bool, datetime]]:
     return lambda drop: (drop.reason is Reason.LIMIT, drop.until or now)
 
 
-def _later(model: Model, passing: Sequence[Drop], now: datetime) -> Refusal:
+def _later(model: Model, passing: Sequence[Drop], now: datetime, barred: str) -> Refusal:
     """A limit or the breaker: 429 and 503 as OpenAI's SDKs expect them, with the wait until the first route is back."""
     first = min(passing, key=lambda drop: drop.until or now)
     limited = first.reason is Reason.LIMIT
@@ -82,7 +87,7 @@ def _later(model: Model, passing: Sequence[Drop], now: datetime) -> Refusal:
         type="rate_limit_error" if limited else "server_error",
         code="rate_limit_exceeded" if limited else "no_eligible_route",
         param="model",
-        message=f"No route for '{model.name}' can take the request now: {first.what}. Nothing was sent; try again later.",
+        message=f"No route for '{model.name}' can take the request now: {first.what}. {barred}Nothing was sent; try again later.",
         owner=first.owner,
         rule=f"{first.owner}.{first.reason}",
         first_check=first.remedy,
@@ -92,14 +97,15 @@ def _later(model: Model, passing: Sequence[Drop], now: datetime) -> Refusal:
     )
 
 
-def _no_route_at_all(model: Model, dropped: Sequence[Drop]) -> Refusal:
+def _no_route_at_all(model: Model, dropped: Sequence[Drop], barred: str) -> Refusal:
     reasons = "; ".join(sorted({drop.reason.replace("_", " ") for drop in dropped}))
     return Refusal(
         status=503,
         type="server_error",
         code="no_eligible_route",
         param="model",
-        message=f"No route for '{model.name}' can take the request ({reasons}). The gateway's operators must mend the routes.",
+        message=f"No route for '{model.name}' can take the request ({reasons}). {barred}"
+        "The gateway's operators must mend the routes.",
         owner=Owner.ROUTE,
         rule="route.none_eligible",
         first_check=" ".join(f"{drop.route.id}: {drop.remedy}" for drop in dropped),

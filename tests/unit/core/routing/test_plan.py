@@ -12,7 +12,7 @@ from gateway.core.outcome import Owner, Refusal
 from gateway.core.request.images import ImageRequest, Operation, TextWish
 from gateway.core.routing.eligibility import Conditions, Drop, Reason, Suspension
 from gateway.core.routing.plan import models_for, plan, survey
-from gateway.core.snapshot import App, Model, Route, RouteState, Snapshot
+from gateway.core.snapshot import App, FallbackPolicy, Model, Route, RouteState, Snapshot
 from tests.unit.core.samples import APP, CONTRACT, MODEL, NOW, REQUEST, ROUTE, TODAY, snapshot
 
 CONDITIONS = Conditions(NOW)
@@ -153,8 +153,8 @@ def test_a_route_is_left_out_for_each_of_these(
 
 
 def _with_the_reseller(route: Route) -> Snapshot:
-    """A second route that can always serve, so that no rule about a model's last route speaks."""
-    found = snapshot(replace(MODEL, routes=(route, OTHER)))
+    """A second route that can always serve, and no rule about a model's last route speaks."""
+    found = snapshot(replace(MODEL, routes=(route, OTHER), eject_last=True))
     return replace(found, contracts={"openai-direct": CONTRACT, "reseller": OTHER.contract})
 
 
@@ -187,8 +187,10 @@ def test_the_last_route_is_tried_although_the_breaker_has_ejected_it() -> None:
     """Of several ejected ones the one whose ejection ends first; a model can say that it does not want that."""
     later = Suspension(Reason.BREAKER, SOON + timedelta(seconds=30), "it failed")
     conditions = Conditions(NOW, {"direct": (later,), "other": (Suspension(Reason.BREAKER, SOON, "it failed"),)})
-    model = replace(MODEL, routes=(ROUTE, OTHER))
-    assert [it.route.id for it in plan(REQUEST, APP, snapshot(model), conditions).candidates] == ["other"]
+    policy = FallbackPolicy(frozenset({Owner.PROVIDER}), frozenset({OTHER.contract.id}), 2, 60.0, None)
+    model = replace(MODEL, routes=(ROUTE, OTHER), fallback=policy)
+    consenting = replace(APP, biller_change=True)
+    assert [it.route.id for it in plan(REQUEST, consenting, snapshot(model), conditions).candidates] == ["other"]
     with pytest.raises(Refusal) as caught:
         plan(REQUEST, APP, snapshot(replace(model, eject_last=True)), conditions)
     assert (caught.value.status, caught.value.diagnosis.owner, caught.value.retry_after_s) == (503, Owner.PROVIDER, 30.0)
