@@ -1,15 +1,17 @@
 """What changes from one configuration to another, in plain words, for the people who approve it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from gateway.config.change.model_difference import billers_of, choice_of, fallback_of, model_changes
-from gateway.config.change.value_difference import STEP, Said, Weight, compared, differing, shown
+from gateway.config.change.value_difference import STEP, Said, Weight, compared, differing, same, shown
 from gateway.config.load import Loaded
 from gateway.config.settings import Settings
+from gateway.core.budget import ANY, Budget
 from gateway.core.contract.capability import Capabilities
+from gateway.core.money.amount import amount_text
 from gateway.core.redaction.secrets import redact
 from gateway.core.snapshot import App, ProviderSettings, Route, Snapshot
 
@@ -36,8 +38,7 @@ def differences(old: Loaded, new: Loaded) -> tuple[Change, ...]:
     found = [it for kind in before for it in _pairs(kind, before[kind], after[kind])]
     found += _setting_changes(old.settings, new.settings)
     if not found and old.snapshot.revision != new.snapshot.revision:
-        text = "nothing changes that is in use: only a source, a date of recording, or what no route or model refers to"
-        found.append(Change("configuration", text, "setting"))
+        found.append(_of_no_section(old.snapshot, new.snapshot))
     clean = (Change(_clean(it.subject), _clean(it.text), it.weight) for it in found)
     return tuple(sorted(clean, key=lambda it: _WEIGHTS.index(it.weight)))
 
@@ -47,11 +48,25 @@ def _sections(snapshot: Snapshot) -> dict[str, Mapping[str, Any]]:
         "model": {it.name: it for it in snapshot.models.values()},
         "route": snapshot.routes,
         "contract": snapshot.contracts,
-        "price list": {each.id: each for it in snapshot.routes.values() for each in it.price_list.series},
+        "price list": {
+            **snapshot.price_lists,
+            **{each.id: each for it in snapshot.routes.values() for each in it.price_list.series},
+        },
+        "budget": {it.id: it for it in snapshot.budgets},
         "exchange rates": snapshot.exchange,
+        "upstream model": snapshot.retirements,
         "app": {it.id: it for it in snapshot.apps.values()},
         "provider": snapshot.providers,
     }
+
+
+def _of_no_section(old: Snapshot, new: Snapshot) -> Change:
+    """What runs is the same, or it is not: then nobody must believe that nothing changes."""
+    if same(replace(old, revision=new.revision, catalogued=new.catalogued), new):
+        text = "nothing changes that is in use: only a source, a date of recording, or what no route or model refers to"
+        return Change("configuration", text, "setting")
+    text = "something changes that cannot be told here: compare the files before you approve it"
+    return Change("configuration", text, "money")
 
 
 def _pairs(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
@@ -67,6 +82,12 @@ def _pairs(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
 def _route_changes(old: Route, new: Route) -> Said:
     yield from compared(old, new, "routing", {"price_list", "capabilities"})
     yield from compared(old.capabilities or Capabilities(), new.capabilities or Capabilities(), "routing")
+
+
+def _budget(budget: Budget) -> str:
+    kind = "hard" if budget.hard else "soft"
+    whose = f"each {budget.scope}" if budget.subject == ANY else f"the {budget.scope} {budget.subject}"
+    return f"{amount_text(budget.amount)} {budget.currency} per {budget.period} for {whose}, {kind}"
 
 
 def _app(app: App) -> str:
@@ -105,6 +126,8 @@ _KINDS: Mapping[str, tuple[Weight, Callable[[Any], str], Callable[[Any, Any], Sa
     "route": ("routing", lambda it: f"{it.model} at {it.provider.id} under {it.contract.id}, {it.state}", _route_changes),
     "contract": ("money", lambda it: f"billed by {it.billing.owner}", lambda old, new: compared(old, new, "setting")),
     "price list": ("money", lambda it: f"in {it.currency}", lambda old, new: compared(old, new, "money", fixed=True)),
+    "budget": ("money", _budget, lambda old, new: compared(old, new, "money", fixed=True)),
+    "upstream model": ("routing", lambda it: f"ends on {it.on}", lambda old, new: compared(old, new, "routing")),
     "exchange rates": ("setting", lambda it: f"{it.base} in {it.quote}", lambda old, new: compared(old, new, "setting")),
     "app": ("access", _app, _app_changes),
     "provider": ("routing", lambda it: f"at {urlsplit(it.base_url).netloc}", _provider_changes),

@@ -60,6 +60,17 @@ def differing(old: object, new: object, without: Set[str] = frozenset()) -> Iter
         yield "order of rows", "changes: the first that matches counts"
 
 
+def same(old: object, new: object) -> bool:
+    """Whether two of the same kind say the same, however deep it stands. Routes are compared by identity elsewhere."""
+    if is_dataclass(old) and type(old) is type(new):
+        return all(same(getattr(old, it.name), getattr(new, it.name)) for it in fields(old))
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
+    if isinstance(old, tuple) and isinstance(new, tuple):
+        return len(old) == len(new) and all(map(same, old, new))
+    return old == new
+
+
 def shown(value: object) -> str:
     """A value as a person reads it; what is named by several words stands in quotes."""
     match value:

@@ -63,7 +63,7 @@ def place(path: Path, written: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
-class RequestTrace:
+class AuditInMemory:
     """An audit trail in memory; it can be made to fail."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from gateway.config.change.history import History
 from gateway.config.change.reload import Reloader, Result
 from gateway.config.change.watched_paths import places_of
 from gateway.telemetry.config_metrics import ConfigMetrics
-from tests.unit.config.samples import RequestTrace, base, loaded
+from tests.unit.config.samples import AuditInMemory, base, loaded
 from tests.unit.core.samples import NOW
 
 CHANGED = ("team: shop", "team: bazaar")
@@ -26,7 +26,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         first = loaded(base(folder))
-        self.current, self.request_trace, self.registry = Current(first.snapshot), RequestTrace(), CollectorRegistry()
+        self.current, self.request_trace, self.registry = Current(first.snapshot), AuditInMemory(), CollectorRegistry()
         self.history = History(folder / "history", 10)
         self.applied: list[tuple[str, str]] = []
         self.load: Callable[[], Loaded] = lambda: loaded(folder / "gateway.yaml")

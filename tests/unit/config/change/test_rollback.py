@@ -8,7 +8,7 @@ import pytest
 from gateway.config import History, Loaded, Revision, Rollback, RollbackRefused
 from gateway.config.change.rollback import RolledBack
 from gateway.ports import AuditUnavailable
-from tests.unit.config.samples import RequestTrace, loaded, with_second_route
+from tests.unit.config.samples import AuditInMemory, loaded, with_second_route
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EDIT = ("team: shop", "team: bazaar")
@@ -21,7 +21,7 @@ class Place:
         self.config, self.aside = folder / "config", folder / "kept" / "set-aside"
         self.config.mkdir()
         self.main, self.second, self.key = (self.config / name for name in ("gateway.yaml", "second.yaml", "fake.key"))
-        self.history, self.request_trace = History(folder / "kept", 10), RequestTrace()
+        self.history, self.request_trace = History(folder / "kept", 10), AuditInMemory()
         with_second_route(self.config)
         self.first = self.keep()
 
