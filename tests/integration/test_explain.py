@@ -50,6 +50,23 @@ def test_a_plan_is_printed_with_its_costs_and_every_reason(place: Place) -> None
         assert word in table.stdout
 
 
+def test_it_says_of_each_further_route_when_it_is_tried_or_what_is_missing(place: Place) -> None:
+    """A route that is listed and can take the request is not yet one that would ever be tried."""
+
+    def with_fallback(found: Configuration) -> None:
+        found["models"]["gpt-image-2"]["fallback"] = {"on": ["provider"], "to": ["reseller"]}
+
+    said = []
+    for configuration in (changed(lambda found: None), changed(with_fallback)):
+        place.write(configuration)
+        done = command(place, "explain", "--model", "gpt-image-2", "--format", "json", "--app", "shop")
+        said.append([it["tried"] for it in json.loads(done.stdout)["candidates"]])
+    assert said == [
+        ["first", "never: the model has no fallback policy"],
+        ["first", "never: the app has not consented to another biller"],
+    ]
+
+
 def test_a_request_that_would_be_refused_ends_with_1(place: Place) -> None:
     """With the error that the caller would get."""
     place.write(changed(narrow))

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from gateway.core.outcome import Refusal
 from gateway.core.routing.choice import Candidate
+from gateway.core.routing.consent import reached
 from gateway.core.routing.plan import Plan
 
 
@@ -64,7 +65,12 @@ def _candidate(plan: Plan, candidate: Candidate) -> dict[str, object]:
         "weight": plan.model.split.get(route.id),
         "estimate": None if cost.amount is None else cost.text,
         "currency": cost.currency,
+        "tried": "first" if candidate is plan.candidates[0] else _reached(plan, candidate),
     }
+
+
+def _reached(plan: Plan, candidate: Candidate) -> str:
+    return reached(plan.model, plan.app, plan.preferred.contract, candidate.route.contract)
 
 
 def _refusal(refusal: Refusal) -> dict[str, object]:
@@ -78,15 +84,15 @@ def _refusal(refusal: Refusal) -> dict[str, object]:
 
 
 def _candidates(plan: Plan) -> Table:
-    table = _table(f"'{plan.model.name}' for the app '{plan.app.id}': tried in this order")
-    for heading in ("", "route", "contract", "billed by", "provider", "tier", "weight", "costs at most"):
+    table = _table(f"'{plan.model.name}' for the app '{plan.app.id}': the routes that can take it, in this order")
+    for heading in ("", "route", "contract", "billed by", "provider", "tier", "weight", "costs at most", "tried"):
         table.add_column(heading, overflow="fold")
     for rank, candidate in enumerate(plan.candidates, 1):
         found = _candidate(plan, candidate)
         cost = "unknown: no price" if found["estimate"] is None else f"{found['estimate']} {found['currency']}"
         names = [escape(str(found[name])) for name in ("route", "contract", "billing_owner", "provider")]
         weight = "" if found["weight"] is None else str(found["weight"])
-        table.add_row(str(rank), *names, str(found["tier"]), weight, cost)
+        table.add_row(str(rank), *names, str(found["tier"]), weight, cost, escape(str(found["tried"])))
     return table
 
 

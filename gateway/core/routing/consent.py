@@ -21,3 +21,14 @@ def unreceivable(model: Model, app: App, preferred: Contract, other: Contract) -
         if app.biller_change or other.billing.owner == preferred.billing.owner
         else "the app has not consented to another biller"
     )
+
+
+def reached(model: Model, app: App, preferred: Contract, other: Contract) -> str:
+    """When a candidate behind the first is tried: after whose failures and for how long, or that it never is, and why."""
+    policy = model.fallback
+    why = "the model has no fallback policy" if policy is None else unreceivable(model, app, preferred, other)
+    if policy is None or why:
+        return f"never: {why}"
+    causes = ", ".join(sorted(policy.owners))
+    within = "" if policy.failed_within_s is None else f" within {policy.failed_within_s:g} s"
+    return f"after a failure of {causes}{within}; {policy.attempts_max} attempts in all, none after {policy.deadline_s:g} s"

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.core.outcome import Diagnosis, Outcome, Owner, Refusal
 from gateway.core.routing.attempts import Attempt, Moment, Stop, Try, next_step
+from gateway.core.routing.consent import reached
 from gateway.core.routing.eligibility import Conditions, Reason, Suspension
 from gateway.core.routing.plan import Plan, plan, survey
 from gateway.core.snapshot import FallbackPolicy, Snapshot
@@ -125,3 +126,23 @@ def test_a_failure_after_a_hold_is_measured_against_the_preferred_contract() -> 
         failed = Diagnosis(Owner.PROVIDER, "rule", "check", "stop", Outcome.REJECTED, retryable=False)
         step = next_step(moved, (Attempt(moved.candidates[0], failed, 0.0, 1.0),), Moment(1.0))
         assert isinstance(step, expected)
+
+
+@pytest.mark.parametrize(
+    ("fallback", "consent", "said"),
+    [
+        (None, True, "never: the model has no fallback policy"),
+        (policy(Owner.PROVIDER, to=("second",)), True, "never: no other contract may receive it"),
+        (policy(Owner.PROVIDER), False, "never: the app has not consented to another biller"),
+        (policy(Owner.PROVIDER, Owner.ACCOUNT), True, "after a failure of account, provider; 3 attempts in all, none after 60 s"),
+        (
+            replace(policy(Owner.PROVIDER), failed_within_s=2.5),
+            True,
+            "after a failure of provider within 2.5 s; 3 attempts in all, none after 60 s",
+        ),
+    ],
+)
+def test_it_is_said_when_a_further_route_is_tried(fallback: FallbackPolicy | None, consent: bool, said: str) -> None:
+    """Or that it never is, and what is missing."""
+    model, app = replace(MODEL, fallback=fallback), replace(APP, biller_change=consent)
+    assert reached(model, app, ROUTE.contract, DEAR.contract) == said
