@@ -285,6 +285,10 @@ class Books(Protocol):
         """
         ...
 
+    def stood_in(self, since: datetime | None, until: datetime | None) -> Iterator[Entry]:
+        """The settlements in ``[since, until)`` in the place of a held route, by time: their ``reason`` is a ``StandIn``."""
+        ...
+
     def attempts(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, ...]]:
         """All entries of each attempt begun in ``[since, until)``, in the order they began; ``None`` leaves that end open.
 

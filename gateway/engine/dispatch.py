@@ -8,13 +8,14 @@ from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 
 from gateway.core.contract.links import Deliver
+from gateway.core.ledger.masked import StandIn
 from gateway.core.outcome import Refusal
 from gateway.core.request.images import ENDPOINTS
 from gateway.core.routing.attempts import Attempt, Moment, Stop, Wait, next_step
 from gateway.core.routing.choice import Candidate
 from gateway.core.routing.eligibility import Conditions
 from gateway.core.routing.plan import Plan, plan
-from gateway.core.snapshot import OnDisconnect
+from gateway.core.snapshot import OnDisconnect, Route
 from gateway.engine.admission import Admission
 from gateway.engine.attempt_trace import AttemptTrace, RequestTrace
 from gateway.engine.call import Arrival, Call, Client, Failure, Progress
@@ -187,7 +188,8 @@ class Dispatcher:
     async def _call(self, job: "_Job", trace: AttemptTrace, holding: Holding) -> Failure | None:
         """One upstream call between its two ledger entries."""
         progress, candidate = job.progress, trace.candidate
-        async with await self._accounting.reserve(job.call, candidate, progress.attempts + 1, holding) as booking:
+        number, stands_in = progress.attempts + 1, job.stands_in(candidate.route)
+        async with await self._accounting.reserve(job.call, candidate, number, holding, stands_in=stands_in) as booking:
             progress.attempts += 1
             trace.called = True
             progress.route, progress.cost = candidate.route, booking.estimate
@@ -248,6 +250,13 @@ class _Job:
     @property
     def elapsed_s(self) -> float:
         return time.monotonic() - self._begun_s
+
+    def stands_in(self, route: Route) -> str:
+        """For which held route this one would deliver; empty where it is for none, or for one of its own contract."""
+        held = self.progress.held
+        if held is None or held.route.contract.id == route.contract.id:
+            return ""
+        return str(StandIn(held.route.contract.id, held.route.id, held.owner, held.reason))
 
     def begin_trace(self, trace: RequestTrace) -> None:
         """Of a plan, or of the refusal in its place."""

@@ -1,6 +1,7 @@
 """What every ledger promises, whatever holds it: durable, once, exact, and never unknown as zero."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -285,6 +286,18 @@ async def test_covered_failures_of_a_period_are_those_that_occurred_in_it(openin
         assert ids(failed_at[0], failed_at[1]) == ["req_1"]
         assert ids(failed_at[0], failed_at[1] + timedelta(microseconds=1)) == ["req_1", "req_2"]
         assert ids(failed_at[1] + timedelta(microseconds=1), None) == []
+
+
+async def test_deliveries_in_the_place_of_a_held_route_are_found_by_when_they_were_made(opening: Factory, tmp_path: Path) -> None:
+    """Only settlements that say so, by time; since is included, until is not."""
+    plain, *held = (_attempts(f"req_{it}", ("b", Kind.SETTLE), at=NOON + timedelta(hours=it)) for it in range(3))
+    held = [(opens, replace(settles, reason="from=a; route=r; owner=provider; held=breaker")) for opens, settles in held]
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(*held[1], *plain, *held[0])
+        at = held[1][1].occurred_at
+        assert list(opened.books.stood_in(None, None)) == [held[0][1], held[1][1]]
+        assert list(opened.books.stood_in(at, None)) == [held[1][1]]
+        assert list(opened.books.stood_in(None, at)) == [held[0][1]]
 
 
 async def test_a_budget_s_spend_counts_all_that_is_or_may_be_to_pay(opening: Factory, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """What happens to a request whose first route fails, or may not serve it: real processes, real faults."""
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.integration.programs import House, control
+from tests.integration.programs import House, control, run
 from tests.integration.two_contracts import KEY, OTHER_KEY, WISH, Configuration, Place, ask, changed
 
 RATE_LIMITED = {"code": "rate_limit_exceeded", "type": "input-images", "message": "slow down"}
@@ -290,5 +291,10 @@ async def test_a_route_taken_out_by_hand_is_left_with_permission_only_and_the_an
         async with house.client() as admin, admin.get(f"{house.admin_url}/metrics") as exposition:
             text = await exposition.text()
         assert 'gateway_masked_failures_total{contract="direct",owner="route"} 1.0' in text
+        report = json.loads(run("masked", "--format", "json", environment=house.environment).stdout)
+        assert [(it["contract"], it["owner"], it["requests"], it["held"]) for it in report["masked"]] == [
+            ("direct", "route", 1, 1)
+        ]
+        assert report["masked"][0]["extra"] == [{"amount": "0.00", "currency": "USD"}]
         lines = await house.logged(lambda line: line["event"] == "request" and line["status"] == 200)
         assert lines[0]["fallback"] == {"from": "direct", "owner": "route", "held": "override"}

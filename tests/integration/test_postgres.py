@@ -50,7 +50,7 @@ def test_the_tables_are_made_by_a_command_and_by_nobody_else(place: Place, postg
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert "version 0001" in first.stdout
     assert "made entry_" in first.stdout
-    assert "have version 0005 already" in second.stdout
+    assert "have version 0006 already" in second.stdout
     assert "fake-secret" not in refused.stderr + first.stdout + first.stderr
     house = started(place, environment)
     assert house.gateway.stop() == 0

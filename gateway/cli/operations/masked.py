@@ -35,8 +35,9 @@ def masked(
     begin, end = period_of(since, until, datetime.now(UTC))
     with failing_clearly():
         loaded = load_config(config)
-        covered = books_of(loaded).covered(begin, end)
-        report = MaskedReport(begin, end, masked_in(covered, loaded.snapshot.price_lists))
+        books, snapshot = books_of(loaded), loaded.snapshot
+        found = masked_in(books.covered(begin, end), snapshot.price_lists, books.stood_in(begin, end), snapshot.routes)
+        report = MaskedReport(begin, end, found)
     if format is Format.JSON:
         typer.echo(masked_json(report), nl=False)
     else:

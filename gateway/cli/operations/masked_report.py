@@ -42,7 +42,8 @@ def masked_table(report: MaskedReport) -> RenderableType:
     table = Table(title=f"Failures that another contract covered{period}", title_justify="left")
     for name in ("contract", "owner"):
         table.add_column(name, overflow="fold")
-    table.add_column("requests", justify="right")
+    for name in ("requests", "held"):
+        table.add_column(name, justify="right")
     for name in ("first", "last", "covered by"):
         table.add_column(name, overflow="fold")
     for name in ("cost extra", "may be billed too"):
@@ -52,6 +53,7 @@ def masked_table(report: MaskedReport) -> RenderableType:
             Text(row.contract),
             Text(row.owner),
             str(row.requests),
+            str(row.held),
             f"{row.first:%Y-%m-%d %H:%M:%S}",
             f"{row.last:%Y-%m-%d %H:%M:%S}",
             Text(", ".join(row.covers)),
@@ -67,6 +69,7 @@ def _values(row: Masked) -> dict[str, Any]:
         "contract": row.contract,
         "owner": row.owner,
         "requests": row.requests,
+        "held": row.held,
         "first": _time(row.first),
         "last": _time(row.last),
         "covered_by": list(row.covers),

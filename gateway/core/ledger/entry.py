@@ -64,7 +64,8 @@ class Entry:
     ``owner`` names who owns a failure, ``upstream_request_id`` is the provider's own id; both empty where there is none.
     ``discrepancies`` say where the delivery differs from the request, one sentence each. ``images_sha256`` are the delivered
     images' hashes (hex), where they were asked for. An adjustment has a ``reference``, which names what made it and makes it
-    unique, and a ``reason``, a sentence for people.
+    unique, and a ``reason``, a sentence for people. Of a settlement the ``reason`` says for which held route it stands in
+    (``masked.StandIn``); it is empty where the request was served where it wanted to be, or an attempt had failed there.
     """
 
     kind: Kind

@@ -1,13 +1,15 @@
-"""Failures that a fallback has covered: callers get their images, nobody complains, and the first contract stays broken."""
+"""What a fallback has covered: callers get their images, nobody complains, and the first contract stays broken or held."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
+from types import MappingProxyType
 
 from gateway.core.ledger.entry import Entry, Kind
 from gateway.core.money.pricing import Delivery, PriceList, price
+from gateway.core.snapshot import Route
 
 LATEST_MAX = 3
 Covered = tuple[Entry, Entry]
@@ -15,10 +17,31 @@ Sums = tuple[tuple[str, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class StandIn:
+    """For which route, and contract (ids), another one delivered, because that was held: whose hold it was, and what held it."""
+
+    contract: str
+    route: str
+    owner: str
+    held: str
+
+    def __str__(self) -> str:
+        return f"from={self.contract}; route={self.route}; owner={self.owner}; held={self.held}"
+
+
+def stand_in_of(reason: str) -> StandIn | None:
+    """What ``str`` made this text of; ``None`` where it is another text."""
+    found = dict(part.partition("=")[::2] for part in reason.split("; "))
+    names = ("from", "route", "owner", "held")
+    return StandIn(*(found[name] for name in names)) if found.keys() == set(names) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Masked:
     """What others delivered in place of one contract, where one owner is to blame; each request counts once.
 
-    ``first`` and ``last`` are when an attempt under the contract failed, ``latest`` the ids of the latest requests, newest
+    ``held`` are those of them that never came to the contract, because its route was held. ``first`` and ``last`` are when an
+    attempt under the contract failed, or was spared it by a hold, ``latest`` the ids of the latest requests, newest
     first, ``covers`` the ids of the contracts that delivered. ``extra`` is what they cost beyond what the same delivery costs by
     the failed contract's price list, negative where they were cheaper; ``exposure`` is what the failed attempts may have cost
     besides. Both are by currency, and ``unknown_extras`` (requests) and ``unknown_exposures`` (attempts) are in neither.
@@ -35,10 +58,18 @@ class Masked:
     unknown_extras: int
     exposure: Sums
     unknown_exposures: int
+    held: int = 0
 
 
-def masked(covered: Iterable[Covered], price_lists: Mapping[str, PriceList]) -> tuple[Masked, ...]:
-    """By contract and owner, in their order. ``covered`` is what ``ports.Books.covered`` returns, ``price_lists`` are by id.
+def masked(
+    covered: Iterable[Covered],
+    price_lists: Mapping[str, PriceList],
+    stood_in: Iterable[Entry] = (),
+    routes: Mapping[str, Route] = MappingProxyType({}),
+) -> tuple[Masked, ...]:
+    """By contract and owner, in their order. ``covered`` and ``stood_in`` are what ``ports.Books`` returns under these names.
+
+    ``price_lists`` and ``routes`` are the configuration's, by id.
 
     What a request cost extra counts once for each contract that failed it, under the owner of the last failure there.
     """
@@ -55,18 +86,29 @@ def masked(covered: Iterable[Covered], price_lists: Mapping[str, PriceList]) -> 
         for key, at in touched.items():
             groups[key].count(request_id, at)
         for contract, (failed, cover) in last_under.items():
-            groups[contract, failed.owner].add_extra(failed, cover, price_lists)
+            groups[contract, failed.owner].add_extra(cover, extra_cost(failed, cover, price_lists))
+    for cover in stood_in:
+        if (found := stand_in_of(cover.reason)) is not None:
+            at, key = cover.occurred_at, (found.contract, found.owner)
+            groups.setdefault(key, _Group(at, at)).stand_in(cover, _instead_of(cover, routes.get(found.route)))
     return tuple(group.closed(*key) for key, group in sorted(groups.items()))
 
 
 def extra_cost(failed: Entry, cover: Entry, price_lists: Mapping[str, PriceList]) -> Decimal | None:
     """In the cover's currency; ``None`` where one of the two prices is not known, or they are in different currencies."""
     instead_of = failed.attribution
-    price_list = price_lists.get(instead_of.price_list)
+    return _extra(cover, price_lists.get(instead_of.price_list), instead_of.upstream_model, failed.occurred_at)
+
+
+def _instead_of(cover: Entry, route: Route | None) -> Decimal | None:
+    """The same where nothing was tried: by the price list that the held route has now; unknown where it is gone."""
+    return None if route is None else _extra(cover, route.price_list, route.upstream_model, cover.occurred_at)
+
+
+def _extra(cover: Entry, price_list: PriceList | None, model: str, at: datetime) -> Decimal | None:
     if cover.cost.amount is None or price_list is None or price_list.currency != cover.cost.currency:
         return None
-    delivery = Delivery(cover.images, cover.size, cover.quality, cover.usage)
-    would_be = price(delivery, price_list, instead_of.upstream_model, failed.occurred_at.date())
+    would_be = price(Delivery(cover.images, cover.size, cover.quality, cover.usage), price_list, model, at.date())
     return None if would_be.amount is None else cover.cost.amount - would_be.amount
 
 
@@ -83,6 +125,7 @@ class _Group:
     unknown_extras: int = 0
     exposure: dict[str, Decimal] = field(default_factory=dict)
     unknown_exposures: int = 0
+    held: int = 0
 
     def fail(self, failed: Entry, cover: Entry) -> None:
         self.first, self.last = min(self.first, failed.occurred_at), max(self.last, failed.occurred_at)
@@ -98,8 +141,15 @@ class _Group:
         self.requests += 1
         self.latest = sorted((*self.latest, (at, request_id)), reverse=True)[:LATEST_MAX]
 
-    def add_extra(self, failed: Entry, cover: Entry, price_lists: Mapping[str, PriceList]) -> None:
-        extra = extra_cost(failed, cover, price_lists)
+    def stand_in(self, cover: Entry, extra: Decimal | None) -> None:
+        """A request that was never tried where it wanted to be."""
+        self.first, self.last = min(self.first, cover.occurred_at), max(self.last, cover.occurred_at)
+        self.covers.add(cover.attribution.contract)
+        self.held += 1
+        self.count(cover.attribution.request_id, cover.occurred_at)
+        self.add_extra(cover, extra)
+
+    def add_extra(self, cover: Entry, extra: Decimal | None) -> None:
         if extra is None:
             self.unknown_extras += 1
         else:
@@ -118,6 +168,7 @@ class _Group:
             self.unknown_extras,
             tuple(sorted(self.exposure.items())),
             self.unknown_exposures,
+            self.held,
         )
 
 

@@ -41,8 +41,12 @@ class Accounting:
         """How many attempts have ended whose end is not in the ledger yet: at most one a reserve that it has taken."""
         return len(self._owed)
 
-    async def reserve(self, call: Call, candidate: Candidate, attempt: int, holding: Holding | None = None) -> "Booking":
+    async def reserve(
+        self, call: Call, candidate: Candidate, attempt: int, holding: Holding | None = None, *, stands_in: str = ""
+    ) -> "Booking":
         """Hold the attempt's estimate; returns once that is durable, raises ``LedgerUnavailable``.
+
+        ``stands_in`` is booked with the delivery: for which held route it is (``StandIn``).
 
         What the attempt does not cost of ``holding`` goes back to its budgets, whatever happens.
         """
@@ -50,7 +54,7 @@ class Accounting:
         # The request may have come in the day before: an attempt is priced by the list of the day on which it begins.
         dated = replace(candidate, on=begun_at.date())
         lines = _lines(call, dated, attempt, begun_at)
-        booking = Booking(self._ledger, self._clock, self._owed, call, candidate.route, lines, holding)
+        booking = Booking(self._ledger, self._clock, self._owed, call, candidate.route, lines, holding, stands_in)
         if holding is not None:
             holding.booked = True
         try:
@@ -93,6 +97,7 @@ class Booking:
     route: Route
     _lines: tuple[Line, ...]
     _holding: Holding | None = None
+    _stands_in: str = ""
     upstream_request_id: str = ""
     _closed: bool = False
 
@@ -167,6 +172,7 @@ class Booking:
             quality=asked.quality,
             usage=delivery.usage if delivery else None,
             discrepancies=discrepancies,
+            reason=self._stands_in if kind is Kind.SETTLE else "",
             images_sha256=tuple(it.sha256 for it in delivery.pictures if it.sha256) if delivery else (),
         )
 

@@ -155,7 +155,7 @@ async def test_the_version_before_is_upgraded_with_its_rows(postgres: RealPostgr
     """They stay what they are; what was open is expired at the next start; verification counts them as older than the chain."""
     url = postgres.database(migrated=False)
     migrate(url, lambda line: None, until="0001")
-    with pytest.raises(LedgerUnavailable, match=r"version 0001, and this gateway needs 0005\. Run `gateway ledger migrate`"):
+    with pytest.raises(LedgerUnavailable, match=r"version 0001, and this gateway needs 0006\. Run `gateway ledger migrate`"):
         PostgresLedger(url, Clock()).open()
     newest = postgres.database()
     with opened(newest) as ledger:
@@ -169,7 +169,7 @@ async def test_the_version_before_is_upgraded_with_its_rows(postgres: RealPostgr
         target.execute("SELECT setval('entry_seq', 3)")
     told: list[str] = []
     migrate(url, told.append)
-    assert [line.removeprefix("version ")[:4] for line in told] == ["0002", "0003", "0004", "0005"]
+    assert [line.removeprefix("version ")[:4] for line in told] == ["0002", "0003", "0004", "0005", "0006"]
     with opened(url) as ledger:
         await ledger.append(entry(Kind.ADJUST, amount="0.01"))
     kinds = [it.kind for name in ("req_1", "req_open") for it in PostgresBooks(url).request(name)]
@@ -187,5 +187,5 @@ def test_tables_of_another_gateway_are_refused(postgres: RealPostgres) -> None:
     migrate(url, lambda line: None)
     sql(url, "UPDATE ledger_version SET version_num = '0099'")
     for reader in (lambda: PostgresLedger(url, Clock()).open(), lambda: migrate(url, lambda line: None)):
-        with pytest.raises(LedgerUnavailable, match=r"newer gateway.*0005"):
+        with pytest.raises(LedgerUnavailable, match=r"newer gateway.*0006"):
             reader()

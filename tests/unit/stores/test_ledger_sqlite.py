@@ -165,8 +165,8 @@ def test_a_newer_ledger_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     opened(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 5")
-    with pytest.raises(LedgerUnavailable, match="written by a newer gateway: its tables have version 5, this gateway knows 4"):
+        connection.execute("PRAGMA user_version = 6")
+    with pytest.raises(LedgerUnavailable, match="written by a newer gateway: its tables have version 6, this gateway knows 5"):
         opened(path)
     with pytest.raises(LedgerUnavailable, match="written by a newer gateway"):
         SqliteBooks(path).requests(1)
@@ -220,7 +220,9 @@ async def test_a_ledger_without_kept_sums_is_given_them(tmp_path: Path) -> None:
     with closing(opened(path)) as ledger:
         await ledger.append(entry(Kind.RESERVE), entry(Kind.SETTLE), entry(Kind.RESERVE, "req_open"))
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("DROP TRIGGER entry_makes_its_day_stale; DROP TABLE rollup; DROP TABLE rolled_day")
+        connection.executescript(
+            "DROP TRIGGER entry_makes_its_day_stale; DROP TABLE rollup; DROP TABLE rolled_day; DROP INDEX entry_held"
+        )
         connection.execute("PRAGMA user_version = 3")
     with closing(opened(path)) as ledger:
         await ledger.append(entry(Kind.ADJUST, amount="0.01"))

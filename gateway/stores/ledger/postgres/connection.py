@@ -10,7 +10,7 @@ from psycopg.rows import DictRow, dict_row
 from gateway.ports import LedgerUnavailable
 
 # The tables that this gateway knows: the latest of ``migrations/versions``.
-VERSION = "0005"
+VERSION = "0006"
 Connection = psycopg.Connection[DictRow]
 
 # A peer that is gone is noticed after about ten seconds, on either side. What the URL says of these goes before.

@@ -20,7 +20,9 @@ from gateway.stores.ledger.sqlite.failure import failure_text
 from gateway.stores.ledger.sqlite.schema import check_version
 from gateway.stores.statements import statement
 
-_REQUESTS, _REQUEST, _COVERED, _ATTEMPTS, _SPENT = map(statement, ("requests", "request", "covered", "attempts", "spent"))
+_REQUESTS, _REQUEST, _COVERED, _STOOD_IN, _ATTEMPTS, _SPENT = map(
+    statement, ("requests", "request", "covered", "stood_in", "attempts", "spent")
+)
 SPENDING = Spending(
     Dialect(
         day="date(day * 86400, 'unixepoch')",
@@ -63,6 +65,10 @@ class SqliteBooks:
     def covered(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, Entry]]:
         """Failures that another contract covered, each with its cover; raises ``LedgerUnavailable`` as it goes."""
         return covered_of(map(entry_of, self._rows(_COVERED, period_of(since, until))))
+
+    def stood_in(self, since: datetime | None, until: datetime | None) -> Iterator[Entry]:
+        """Deliveries in the place of a held route; raises ``LedgerUnavailable`` as it goes."""
+        return map(entry_of, self._rows(_STOOD_IN, period_of(since, until)))
 
     def attempts(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, ...]]:
         """All entries of each attempt begun in the period; raises ``LedgerUnavailable`` as it goes."""

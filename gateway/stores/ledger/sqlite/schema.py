@@ -6,15 +6,16 @@ from pathlib import Path
 from gateway.ports import LedgerUnavailable
 from gateway.stores.statements import statement
 
-VERSION = 4
+VERSION = 5
 _SQLITE_OLDEST = (3, 37, 0)  # the first with STRICT tables
 _TRANSACTION = "BEGIN IMMEDIATE;\n{change};\nPRAGMA user_version = {version};\nCOMMIT;"
-_CREATE = _TRANSACTION.format(change=";\n".join(map(statement, ("schema", "rollup_schema"))), version=VERSION)
+_CREATE = _TRANSACTION.format(change=";\n".join(map(statement, ("schema", "rollup_schema", "upgrade_4_to_5"))), version=VERSION)
 # By the version that it leads to.
 _UPGRADES = {
     2: _TRANSACTION.format(change=statement("upgrade_1_to_2"), version=2),
     3: _TRANSACTION.format(change=";\n".join(map(statement, ("upgrade_2_to_3", "schema", "upgrade_2_to_3_copy"))), version=3),
     4: _TRANSACTION.format(change=statement("rollup_schema"), version=4),
+    5: _TRANSACTION.format(change=statement("upgrade_4_to_5"), version=5),
 }
 
 

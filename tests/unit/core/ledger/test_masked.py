@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 
 from gateway.core.ledger.entry import Entry, Kind
-from gateway.core.ledger.masked import LATEST_MAX, Covered, Masked, extra_cost, masked
+from gateway.core.ledger.masked import LATEST_MAX, Covered, Masked, StandIn, extra_cost, masked, stand_in_of
 from gateway.core.money.amount import Cost, unknown
 from gateway.core.money.pricing import Price, PriceList, TokenRates
 from tests.contract.ledger_samples import NOON, entry
+from tests.unit.core.samples import ROUTE
 
 UPSTREAM = "gpt-image-2-2026-04-21"
 PRICES = PriceList(
@@ -171,3 +172,39 @@ def test_what_the_failed_contract_may_bill_too_is_shown_apart() -> None:
         (failure("req_3"), cover("req_3")),
     )
     assert (row.exposure, row.unknown_exposures, row.requests) == ((("USD", Decimal("0.21")),), 1, 3)
+
+
+HELD = StandIn("direct", "first", "provider", "breaker")
+FIRST = replace(ROUTE, id="first", upstream_model=UPSTREAM, price_list=PRICES)
+
+
+def stood_in(request_id: str = "req_9", reason: str = str(HELD), *, minute: int = 0) -> Entry:
+    return replace(cover(request_id, attempt=1), reason=reason, occurred_at=NOON + timedelta(minutes=minute))
+
+
+def test_what_a_hold_kept_away_counts_as_masked_with_its_extra_cost() -> None:
+    """Nothing failed and nothing was tried: the settlement says for which route it stands in."""
+    (row,) = masked([], LISTS, [stood_in(f"req_{it}", minute=it) for it in range(2)], {"first": FIRST})
+    assert (row.contract, row.owner, row.requests, row.held, row.covers) == ("direct", "provider", 2, 2, ("reseller",))
+    assert (row.first, row.last, row.latest) == (NOON, NOON + timedelta(minutes=1), ("req_1", "req_0"))
+    assert row.extra == (("USD", 2 * (Decimal("0.08") - WOULD_BE)),)
+
+
+def test_holds_and_failures_of_one_owner_are_one_row() -> None:
+    """Five failures eject a route, and then nobody tries it: it is the same trouble."""
+    (row,) = masked([(failure(owner="provider"), cover())], LISTS, [stood_in(minute=3)], {"first": FIRST})
+    assert (row.requests, row.held, row.first, row.last) == (2, 1, NOON, NOON + timedelta(minutes=3))
+
+
+def test_what_a_route_that_is_gone_would_have_cost_is_unknown() -> None:
+    """It is counted, and its extra cost is never zero."""
+    (row,) = masked([], LISTS, [stood_in()])
+    assert (row.requests, row.extra, row.unknown_extras) == (1, (), 1)
+
+
+@pytest.mark.parametrize("reason", ["", "a sentence", "from=a; route=b", f"{HELD}; more=c"])
+def test_another_text_is_no_stand_in(reason: str) -> None:
+    """An entry's reason can be anything; only what was written as a stand-in is read as one."""
+    assert stand_in_of(str(HELD)) == HELD
+    assert stand_in_of(reason) is None
+    assert masked([], LISTS, [stood_in(reason=reason)]) == ()
