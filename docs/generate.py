@@ -1,6 +1,7 @@
 """Write the reference pages that the code itself knows: `make docs`. A test fails where they lag."""
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -29,7 +30,7 @@ def configuration_page() -> str:
     for at, shape in enumerate(shapes, 1):
         inside: list[type[BaseModel]] = []
         title = "The whole" if shape is Configuration else f"{shape.__name__}"
-        parts.append(f"## {title}\n\n{(shape.__doc__ or '').strip()}\n\n| key | kind | default | meaning |\n|---|---|---|---|")
+        parts.append(f"## {title}\n\n{cleandoc(shape.__doc__ or '')}\n\n| key | kind | default | meaning |\n|---|---|---|---|")
         for name, field in shape.model_fields.items():
             kind, inner = _kind(field.annotation)
             inside += [one for one in inner if one not in (*shapes, *inside)]

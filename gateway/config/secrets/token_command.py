@@ -126,7 +126,13 @@ class Tokens:
                 f"it cannot be started: {getattr(error, 'strerror', None) or 'its words are not valid'}"
             ) from error
         self._process = process
-        late = threading.Timer(command.timeout_s, _end, (process,))
+        overdue = threading.Event()
+
+        def end() -> None:
+            overdue.set()
+            _end(process)
+
+        late = threading.Timer(command.timeout_s, end)
         late.start()
         try:
             assert process.stdout is not None  # noqa: S101 -- a pipe was asked for
@@ -137,10 +143,9 @@ class Tokens:
                 raise CommandFailed(f"it prints more than {OUTPUT_BYTES_MAX} bytes")
             code = process.wait()
         finally:
-            in_time = late.is_alive()
             late.cancel()
             self._process = None
-        if not in_time:
+        if overdue.is_set():
             raise CommandFailed(f"it took longer than {command.timeout_s:g} s")
         if code != 0:
             raise CommandFailed(f"it ended with code {code}")
