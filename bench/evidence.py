@@ -15,7 +15,7 @@ from gateway.core.routing.plan import Plan, plan
 from gateway.engine.attempt_trace import Keep
 from gateway.engine.call import Call, Progress
 from gateway.engine.evidence import EvidenceKeeping
-from gateway.stores import SqliteEvidence
+from gateway.stores.evidence import SqliteEvidence
 from tests.unit.core.samples import APP, MODEL, NOW, REQUEST, snapshot
 
 ROUNDS, REQUESTS = 20, 500

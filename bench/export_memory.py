@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway.core.ledger.entry import Entry, Kind
-from gateway.stores import SqliteLedger
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
 from tests.contract.ledger_samples import entry
 from tests.integration.two_contracts import CONFIGURATION
 

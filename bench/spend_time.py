@@ -21,14 +21,12 @@ import psycopg
 from gateway.core.finance.spend import Dimension, SpendQuery, Tag
 from gateway.core.ledger.entry import Kind
 from gateway.ports import Books, Rollups
-from gateway.stores import (
-    PostgresBooks,
-    PostgresLedger,
-    PostgresRollups,
-    SqliteBooks,
-    SqliteLedger,
-    SqliteRollups,
-)
+from gateway.stores.ledger.postgres.books import PostgresBooks
+from gateway.stores.ledger.postgres.ledger import PostgresLedger
+from gateway.stores.ledger.postgres.rollups import PostgresRollups
+from gateway.stores.ledger.sqlite.books import SqliteBooks
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+from gateway.stores.ledger.sqlite.rollups import SqliteRollups
 from tests.contract.ledger_samples import entry
 from tests.real_postgres import some_postgres
 

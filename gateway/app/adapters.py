@@ -14,7 +14,7 @@ import structlog
 from gateway.app.clock import now
 from gateway.app.dialect_probe import DialectProbe, unlisted
 from gateway.app.dialects import bridging
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.config.settings import EvidenceSettings, Settings, SigningSettings, StateSettings
 from gateway.core.contract.bridged import DIALECT
 from gateway.core.contract.openrouter import DIALECT as OPENROUTER
@@ -25,15 +25,13 @@ from gateway.ports import Probe, SharedState
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.providers.openrouter import PATH, OpenRouterWire
 from gateway.signing import Signer
-from gateway.stores import (
-    LedgerSpool,
-    MemoryState,
-    PostgresLedger,
-    SpoolingLedger,
-    SqliteEvidence,
-    SqliteLedger,
-    unsigned,
-)
+from gateway.stores.evidence import SqliteEvidence
+from gateway.stores.ledger.chain import unsigned
+from gateway.stores.ledger.postgres.ledger import PostgresLedger
+from gateway.stores.ledger.spool import LedgerSpool
+from gateway.stores.ledger.spooled import SpoolingLedger
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+from gateway.stores.memory.state import MemoryState
 
 _log = structlog.get_logger("gateway")
 

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from gateway.app.adapters import ledger_of
 from gateway.app.clock import now
 from gateway.app.reading import books_of
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.engine.money.adjusting import Adjusting
 from gateway.ports import Ledger
-from gateway.stores import AuditLog
+from gateway.stores.audit_log import AuditLog
 
 
 def adjusting_of(loaded: Loaded, ledger: Ledger) -> Adjusting:

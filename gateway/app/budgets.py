@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.app.adapters import sharing
 from gateway.app.clock import now
 from gateway.app.reading import books_of
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.engine.money.budgets import BudgetKeeper
 from gateway.ports import BudgetCounters, SharedState
-from gateway.stores import MemoryBudgets, PostgresBudgets
+from gateway.stores.ledger.postgres.budgets import PostgresBudgets
+from gateway.stores.memory.budgets import MemoryBudgets
 from gateway.telemetry.metrics import Metrics
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.app.clock import now
-from gateway.config import ConfigInvalid, Loaded, Tokens, load
 from gateway.config.checks.schema_errors import validate
+from gateway.config.load import Loaded, load
+from gateway.config.problem import ConfigInvalid
 from gateway.config.schema.document import Admin, Configuration
+from gateway.config.secrets.token_command import Tokens
 from gateway.config.source.document import read_tree
 
 DEFAULT_CONFIG = Path("config/gateway.yaml")

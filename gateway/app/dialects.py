@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.core.contract.bridged import ANSWER_BYTES_MAX, DIALECT
 from gateway.core.contract.openrouter import DIALECT as OPENROUTER
 from gateway.core.snapshot import Snapshot

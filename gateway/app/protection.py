@@ -9,14 +9,16 @@ import structlog
 from gateway.app.adapters import sharing
 from gateway.app.clock import now
 from gateway.app.reading import books_of
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.config.settings import Settings
 from gateway.engine.claims.claiming import Claiming, Lifetimes
 from gateway.engine.claims.idempotency_guard import IdempotencyGuard
 from gateway.engine.claims.pickup import PickUp
 from gateway.ports import ClaimsStore, SharedState
 from gateway.relay.result_folder import ResultFolder
-from gateway.stores import PostgresReplays, SqliteReplays, remembered_claims
+from gateway.stores.ledger.postgres.replays import PostgresReplays
+from gateway.stores.ledger.sqlite.replays import SqliteReplays
+from gateway.stores.memory.claims import remembered_claims
 from gateway.telemetry.metrics import Metrics
 
 _log = structlog.get_logger("gateway")

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from gateway.app.adapters import ledger_of, probe_of, ready_results
 from gateway.app.clock import now
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.engine.money.accounting import Accounting
 from gateway.engine.readiness_run import Readiness, Walker
 

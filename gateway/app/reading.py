@@ -7,12 +7,17 @@ from typing import Any
 
 from gateway.app.clock import now
 from gateway.app.configuration import load_config
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.config.settings import SigningSettings
 from gateway.core.ledger.chain import ROOT, Root, Verification
 from gateway.ports import Books
 from gateway.signing import BadSignature, key_set, published, verified
-from gateway.stores import EvidenceFile, PostgresBooks, SqliteBooks, SqliteLedger, verify_ledger, verify_postgres
+from gateway.stores.evidence import EvidenceFile
+from gateway.stores.ledger.postgres.books import PostgresBooks
+from gateway.stores.ledger.postgres.verify import verify_postgres
+from gateway.stores.ledger.sqlite.books import SqliteBooks
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+from gateway.stores.ledger.sqlite.verify import verify_ledger
 
 
 def open_books(config_path: Path | None) -> Books:

@@ -7,7 +7,8 @@ import structlog
 from gateway.app.clock import now
 from gateway.config.settings import LedgerSettings
 from gateway.engine.money.rollup import roll_up
-from gateway.stores import PostgresRollups, SqliteRollups
+from gateway.stores.ledger.postgres.rollups import PostgresRollups
+from gateway.stores.ledger.sqlite.rollups import SqliteRollups
 
 _log = structlog.get_logger("gateway")
 

@@ -17,11 +17,12 @@ from gateway.app.protection import protection
 from gateway.app.reading import published_keys
 from gateway.app.rolling import rolling
 from gateway.app.supervision import Supervision, supervise
-from gateway.config import Loaded, Tokens
 from gateway.config.change.current import Current
 from gateway.config.change.history import History
 from gateway.config.change.reload import ITSELF, Reloader
 from gateway.config.change.watch import Watch
+from gateway.config.load import Loaded
+from gateway.config.secrets.token_command import Tokens
 from gateway.config.settings import Settings
 from gateway.core.routing.decision import decision_of
 from gateway.core.snapshot import Snapshot
@@ -44,7 +45,7 @@ from gateway.server.lame_duck import LameDuck
 from gateway.server.planes import admin_plane, data_plane
 from gateway.server.requests import requests_router
 from gateway.server.text_endpoints import text_endpoints
-from gateway.stores import AuditLog
+from gateway.stores.audit_log import AuditLog
 from gateway.telemetry.decision_log import DecisionLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog

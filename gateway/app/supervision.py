@@ -6,8 +6,8 @@ import structlog
 
 from gateway.app.adapters import ready_results
 from gateway.app.clock import now
-from gateway.config import Loaded
 from gateway.config.change.current import Current
+from gateway.config.load import Loaded
 from gateway.core.readiness.staleness import Deadline
 from gateway.engine.routes.conditions import RouteConditions, both_suspended
 from gateway.engine.routes.contract_limits import ContractLimiter

@@ -4,87 +4,189 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class _Command:
+    """Where its function is, called as the command unless ':' names it, and the first paragraph of that one's docstring."""
+
+    place: str
     help: str
-    commands: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Further commands."""
+
+    help: str
+    commands: Mapping[str, _Command]
 
 
 _CONFIG = {
-    "diff": "gateway.cli.configuration.config",
-    "history": "gateway.cli.configuration.config",
-    "rollback": "gateway.cli.configuration.config",
-    "shadow": "gateway.cli.configuration.shadow",
+    "diff": _Command(
+        "gateway.cli.configuration.config",
+        "Say in plain words what changes from OLD to NEW: money first, then data, routing, limits, access and settings.",
+    ),
+    "history": _Command(
+        "gateway.cli.configuration.config",
+        "List the configurations that were in force, newest first: when, who, why, and what changed.",
+    ),
+    "rollback": _Command(
+        "gateway.cli.configuration.config",
+        "Put the files of an earlier configuration back in place; a running gateway takes it into force by itself.",
+    ),
+    "shadow": _Command(
+        "gateway.cli.configuration.shadow",
+        "Replay recorded decisions under NEW: how many requests would move where, cost how much more, or be refused.",
+    ),
 }
 _AUDIT = {
-    "verify": "gateway.cli.configuration.audit",
-    "list": "gateway.cli.configuration.audit:entries",
+    "verify": _Command(
+        "gateway.cli.configuration.audit",
+        "Check the whole chain: exit 0 and its head where it is unbroken, exit 1 and the first fault where it is not.",
+    ),
+    "list": _Command(
+        "gateway.cli.configuration.audit:entries",
+        "List the latest entries, the newest last: who changed what, when and why. It does not verify them.",
+    ),
 }
 _RECEIPTS = {
-    "verify": "gateway.cli.ledger.receipts",
+    "verify": _Command(
+        "gateway.cli.ledger.receipts",
+        "Print what a receipt says: exit 0 where its signature holds and the images are its own, 1 where one does not.",
+    ),
 }
 _LEDGER = {
-    "verify": "gateway.cli.ledger.verify",
-    "key": "gateway.cli.ledger.verify",
-    "migrate": "gateway.cli.ledger.migrate",
+    "verify": _Command(
+        "gateway.cli.ledger.verify",
+        "Read the whole ledger: exit 0 where every row fits its chain and every root its signature, exit 1 with what does not.",
+    ),
+    "key": _Command(
+        "gateway.cli.ledger.verify",
+        "Make a signing key: the private one for a secret store, on standard output, and its public half on standard error.",
+    ),
+    "migrate": _Command(
+        "gateway.cli.ledger.migrate",
+        "Make the tables that ledger.url needs, or bring them up to date, and make the months ahead. Repeat it freely.",
+    ),
 }
-# Where each command's function is; it is called as the command, unless ':' names it. A group holds further commands.
-_COMMANDS: Mapping[str, "str | _Group"] = {
-    "demo": "gateway.cli.serving.demo",
-    "serve": "gateway.cli.serving.serve",
-    "check": "gateway.cli.configuration.check",
-    "schema": "gateway.cli.configuration.check",
+COMMANDS: Mapping[str, _Command | _Group] = {
+    "demo": _Command(
+        "gateway.cli.serving.demo",
+        "Start two simulated providers and the gateway, make two images through the official SDK, show who is to be paid.",
+    ),
+    "serve": _Command(
+        "gateway.cli.serving.serve",
+        "Run the gateway until SIGTERM or Ctrl-C; requests in flight finish first, unless the signal comes a second time.",
+    ),
+    "check": _Command(
+        "gateway.cli.configuration.check",
+        "Check a configuration without serving it: every mistake at once with its place (exit 1), or who serves what (exit 0).",
+    ),
+    "schema": _Command(
+        "gateway.cli.configuration.check",
+        "Print the configuration's JSON Schema, for editors that complete and check YAML.",
+    ),
     "config": _Group("Compare configurations, try one on past requests, list earlier ones, go back to one.", _CONFIG),
     "audit": _Group("Verify and read the audit log.", _AUDIT),
-    "routes": "gateway.cli.operations.routes",
-    "explain": "gateway.cli.configuration.explain",
-    "ready": "gateway.cli.operations.ready",
-    "contract": "gateway.cli.operations.contract",
-    "providers": "gateway.cli.configuration.providers",
-    "diagnose": "gateway.cli.operations.diagnose",
-    "spend": "gateway.cli.finance.spend",
-    "budgets": "gateway.cli.finance.budgets",
-    "export": "gateway.cli.finance.export.command",
-    "reconcile": "gateway.cli.finance.reconcile.command",
-    "reprice": "gateway.cli.finance.reprice",
-    "requests": "gateway.cli.operations.requests",
-    "evidence": "gateway.cli.operations.evidence",
-    "masked": "gateway.cli.operations.masked",
+    "routes": _Command(
+        "gateway.cli.operations.routes",
+        "List the routes of the running gateway, or take one out for a while: it gets no new requests, those in flight finish.",
+    ),
+    "explain": _Command(
+        "gateway.cli.configuration.explain",
+        "Print the plan of a request: the routes that may serve it in order, and for every other one each reason why not.",
+    ),
+    "ready": _Command(
+        "gateway.cli.operations.ready",
+        "Say whether routes are ready for production: exit code 0 if all are, 1 if one is not, 2 if the command is wrong.",
+    ),
+    "contract": _Command(
+        "gateway.cli.operations.contract",
+        "Print what is known of a contract in four separate blocks, each with sources, dates and what it does not prove.",
+    ),
+    "providers": _Command(
+        "gateway.cli.configuration.providers",
+        "List the configured providers with their dialects and routes, and the packages behind them. Nobody is asked anything.",
+    ),
+    "diagnose": _Command(
+        "gateway.cli.operations.diagnose",
+        "Say whose an error is: owner, rule, what to check first, when to stop, whether money may be gone. Nothing is sent.",
+    ),
+    "spend": _Command(
+        "gateway.cli.finance.spend",
+        "Show what was spent. cost is settled; exposure may still be billed: attempts that are open or of unknown outcome.",
+    ),
+    "budgets": _Command(
+        "gateway.cli.finance.budgets",
+        "Show each budget in its present period, by the ledger: attempts in flight and ambiguous ones count at their estimates.",
+    ),
+    "export": _Command(
+        "gateway.cli.finance.export.command",
+        "Write the ledger's attempts of a period for finance. Exit code 3: written, but attempts of unknown cost are not in it.",
+    ),
+    "reconcile": _Command(
+        "gateway.cli.finance.reconcile.command",
+        "Compare a provider's files with the ledger. Exit code 0: they agree; 1: they differ; 2: a file cannot be used.",
+    ),
+    "reprice": _Command(
+        "gateway.cli.finance.reprice",
+        "Show what a period would have cost by another price list, and book the difference once confirmed: as adjustments.",
+    ),
+    "requests": _Command(
+        "gateway.cli.operations.requests",
+        "List the latest requests, or show one with all its ledger entries.",
+    ),
+    "evidence": _Command(
+        "gateway.cli.operations.evidence",
+        "Print the evidence of a request: ids, statuses, errors, limits, timings, whose it is. No key, prompt or image is in it.",
+    ),
+    "masked": _Command(
+        "gateway.cli.operations.masked",
+        "Show whose failures another contract covered, since when, and what the cover cost beyond the failed contract's price.",
+    ),
     "ledger": _Group("Verify the ledger; make a key that signs it; make its tables in PostgreSQL.", _LEDGER),
     "receipts": _Group("Verify a signed receipt.", _RECEIPTS),
-    "keys": "gateway.cli.configuration.keys",
-    "simulate": "gateway.cli.serving.simulate",
+    "keys": _Command(
+        "gateway.cli.configuration.keys",
+        "Make a new key for an app: shown once, with the line that the configuration needs.",
+    ),
+    "simulate": _Command(
+        "gateway.cli.serving.simulate",
+        "Run a simulated OpenAI-compatible provider until SIGTERM or Ctrl-C.",
+    ),
 }
 _SIMULATOR_EXTRA = ("PIL", "python_multipart")
 
 
 class _OnDemand(TyperGroup):
-    """Imports each command when it is asked for. ``ctx`` is of a type that typer keeps to itself."""
+    """Imports a command when it is called: a list of commands needs no more than their names and what is said of them."""
 
-    commands_there: Mapping[str, str | _Group] = _COMMANDS
+    commands_there: Mapping[str, _Command | _Group] = COMMANDS
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(self.commands_there)
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = {name: TyperCommand(name=name, help=it.help) for name, it in self.commands_there.items()}
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        found = self.commands_there.get(cmd_name)
-        if isinstance(found, _Group):
-            inner = type("_Inner", (_OnDemand,), {"commands_there": found.commands})
-            group = typer.Typer(cls=inner, name=cmd_name, help=found.help, add_completion=False, no_args_is_help=True)
-            group.callback()(_nothing_more)
-            return get_command(group)
-        return None if found is None else _command(cmd_name, found)
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """``ctx`` is of a type that typer keeps to itself."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else _loaded(name, self.commands_there[name]), rest
 
 
-def _command(name: str, place: str) -> Any:
-    module, _, function = place.partition(":")
+def _loaded(name: str, found: _Command | _Group) -> Any:
+    if isinstance(found, _Group):
+        inner = type("_Inner", (_OnDemand,), {"commands_there": found.commands})
+        group = typer.Typer(cls=inner, name=name, help=found.help, add_completion=False, no_args_is_help=True)
+        group.callback()(_nothing_more)
+        return get_command(group)
+    module, _, function = found.place.partition(":")
     try:
         command = getattr(import_module(module), function or name)
     except ModuleNotFoundError as missing:
@@ -115,13 +217,21 @@ def _hold_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"image-gateway {version('image-gateway')}")
+        raise typer.Exit
+
+
 def main() -> None:
     """The entry point."""
     _hold_standard_streams()
     app = typer.Typer(cls=_OnDemand, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback()
-    def gateway() -> None:
+    def gateway(
+        version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version)] = False,
+    ) -> None:
         """One OpenAI-compatible image endpoint over many providers; every response names the contract that served it."""
 
     app()

@@ -7,16 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.ports import Books, Ledger, Replays, Rollups
-from gateway.stores import (
-    PostgresBooks,
-    PostgresLedger,
-    PostgresReplays,
-    PostgresRollups,
-    SqliteBooks,
-    SqliteLedger,
-    SqliteReplays,
-    SqliteRollups,
-)
+from gateway.stores.ledger.postgres.books import PostgresBooks
+from gateway.stores.ledger.postgres.ledger import PostgresLedger
+from gateway.stores.ledger.postgres.replays import PostgresReplays
+from gateway.stores.ledger.postgres.rollups import PostgresRollups
+from gateway.stores.ledger.sqlite.books import SqliteBooks
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+from gateway.stores.ledger.sqlite.replays import SqliteReplays
+from gateway.stores.ledger.sqlite.rollups import SqliteRollups
 from tests.contract.ledger_samples import Clock
 from tests.real_postgres import RealPostgres
 

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from gateway.ports import BudgetCounters, Stake
-from gateway.stores import MemoryBudgets, PostgresBudgets
+from gateway.stores.ledger.postgres.budgets import PostgresBudgets
+from gateway.stores.memory.budgets import MemoryBudgets
 from gateway.stores.redis.budgets import RedisBudgets
 from gateway.stores.redis.state import RedisState
 from tests.real_redis import some_redis

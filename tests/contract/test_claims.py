@@ -43,7 +43,7 @@ from gateway.core.idempotency.claims import (
 )
 from gateway.core.outcome import Refusal
 from gateway.ports import ClaimsStore
-from gateway.stores import MemoryClaims, remembered_claims
+from gateway.stores.memory.claims import MemoryClaims, remembered_claims
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.state import RedisState
 from tests.real_redis import real_redis, some_redis

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.ports import Charge, Grant, SharedState
-from gateway.stores import MemoryState
+from gateway.stores.memory.state import MemoryState
 from gateway.stores.redis.state import RedisState
 from tests.real_redis import some_redis
 

@@ -1,8 +1,7 @@
 """What only the shared state of one process promises: exact time, and memory that is given back."""
 
 from gateway.ports import Charge
-from gateway.stores import MemoryState
-from gateway.stores.memory.state import ENTRIES_MIN
+from gateway.stores.memory.state import ENTRIES_MIN, MemoryState
 
 
 class Clock:

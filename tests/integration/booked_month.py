@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.ledger.entry import Entry, Kind
-from gateway.stores import SqliteLedger
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
 from tests.contract.ledger_samples import Clock, entry
 from tests.integration.two_contracts import Configuration, changed
 

@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 
 from gateway.app.running import running
-from gateway.config import load
+from gateway.config.load import load
 from gateway.core.ledger.entry import Entry
-from gateway.stores import SqliteBooks
+from gateway.stores.ledger.sqlite.books import SqliteBooks
 from gateway.telemetry.request_log import RequestLog
 from tests.integration.two_contracts import CONFIGURATION, GENERATIONS, KEY, Configuration
 from tests.integration.vendors import Vendors

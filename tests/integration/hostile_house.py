@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from gateway.core.ledger.entry import Entry, Kind
-from gateway.stores import SqliteBooks
+from gateway.stores.ledger.sqlite.books import SqliteBooks
 from tests.integration.hostile_provider import Hostile, hostile
 from tests.integration.odd_provider import PNG, http
 from tests.integration.programs import Program, start

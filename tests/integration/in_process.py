@@ -37,7 +37,11 @@ from gateway.relay.result_folder import ResultFolder
 from gateway.server.images import image_endpoints
 from gateway.server.planes import data_plane
 from gateway.server.text_endpoints import text_endpoints
-from gateway.stores import MemoryBudgets, MemoryClaims, MemoryState, SqliteBooks, SqliteReplays
+from gateway.stores.ledger.sqlite.books import SqliteBooks
+from gateway.stores.ledger.sqlite.replays import SqliteReplays
+from gateway.stores.memory.budgets import MemoryBudgets
+from gateway.stores.memory.claims import MemoryClaims
+from gateway.stores.memory.state import MemoryState
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
 from tests.unit.core.samples import APP, MODEL, PROVIDER, ROUTE, snapshot

@@ -17,12 +17,12 @@ import aiohttp
 from PIL import Image
 
 from gateway.app.running import running
-from gateway.config import load
+from gateway.config.load import load
 from gateway.core.finance.spend import Dimension, SpendQuery
 from gateway.core.ledger.entry import Kind
 from gateway.simulator import SimulatorSettings
 from gateway.simulator import running as simulating
-from gateway.stores import SqliteBooks
+from gateway.stores.ledger.sqlite.books import SqliteBooks
 from gateway.telemetry.request_log import RequestLog
 from tests.integration.openrouter import GENERATION, MODEL, openrouter
 from tests.integration.openrouter import KEY as OPENROUTER_KEY

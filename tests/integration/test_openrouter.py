@@ -15,7 +15,7 @@ import pytest
 
 from gateway.app.adapters import probe_of
 from gateway.cli.configuration.providers import providers_report
-from gateway.config import load
+from gateway.config.load import load
 from gateway.core.request.images import ImageRequest, Operation
 from gateway.core.secret import Secret
 from gateway.core.snapshot import ProviderSettings, Timeouts

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.finance.reconcile.command import reconcile
 from gateway.core.ledger.entry import Kind
-from gateway.stores import SqliteBooks
+from gateway.stores.ledger.sqlite.books import SqliteBooks
 from tests.integration.booked_month import write, written_month
 from tests.integration.programs import run as program
 from tests.integration.provider_month import (

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from gateway.cli.finance.reprice import reprice
 from gateway.core.finance.repricing import PREFIX
 from gateway.core.ledger.entry import Entry, Kind
-from gateway.stores import SqliteBooks
+from gateway.stores.ledger.sqlite.books import SqliteBooks
 from tests.contract.ledger_samples import entry
 from tests.integration.booked_month import write, written_month
 from tests.integration.programs import House, run

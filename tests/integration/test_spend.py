@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from gateway.cli.finance.spend import spend
-from gateway.stores import SqliteRollups
+from gateway.stores.ledger.sqlite.rollups import SqliteRollups
 from tests.integration.booked_month import written_month
 
 MONTH = ("--month", "2026-10")

@@ -16,8 +16,9 @@ import aiohttp
 import pytest
 
 from gateway.app.running import running
-from gateway.config import ConfigInvalid, Tokens, load
-from gateway.config.secrets.token_command import CommandFailed, TokenCommand
+from gateway.config.load import load
+from gateway.config.problem import ConfigInvalid
+from gateway.config.secrets.token_command import CommandFailed, TokenCommand, Tokens
 from gateway.telemetry.request_log import RequestLog
 from tests.integration.programs import House, control, run
 from tests.integration.two_contracts import KEY, Configuration, Place, ask, changed

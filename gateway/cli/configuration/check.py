@@ -13,7 +13,9 @@ from rich.table import Table
 
 from gateway.app.configuration import load_config
 from gateway.cli.terminal.tables import show
-from gateway.config import ConfigInvalid, Loaded, Problem, json_schema
+from gateway.config.load import Loaded
+from gateway.config.problem import ConfigInvalid, Problem
+from gateway.config.schema.json_schema import json_schema
 from gateway.core.snapshot import Model, Route, Snapshot
 
 

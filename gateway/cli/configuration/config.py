@@ -16,19 +16,12 @@ import typer
 from gateway.app.configuration import DEFAULT_CONFIG, load_config
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
-from gateway.config import (
-    Change,
-    ConfigInvalid,
-    History,
-    HistoryUnusable,
-    Loaded,
-    Revision,
-    Rollback,
-    RollbackRefused,
-    differences,
-    rehearse,
-)
-from gateway.config.change.history import history_folder
+from gateway.config.change.difference import Change, differences
+from gateway.config.change.history import History, HistoryUnusable, Revision, history_folder
+from gateway.config.change.rehearsal import RollbackRefused, rehearse
+from gateway.config.change.rollback import Rollback
+from gateway.config.load import Loaded
+from gateway.config.problem import ConfigInvalid
 from gateway.config.source.document import read_tree
 from gateway.stores.audit_log import AuditLog
 

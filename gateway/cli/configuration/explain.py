@@ -12,7 +12,7 @@ from gateway.cli.configuration.explain_report import plan_json, plan_tables
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.cli.terminal.tables import show
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.core.outcome import Refusal
 from gateway.core.request.images import Operation, TextWish, parse
 from gateway.core.routing.choice import draw_of

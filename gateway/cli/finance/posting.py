@@ -9,7 +9,7 @@ import typer
 from gateway.app.adjusting import adjusting_here
 from gateway.cli.terminal.addressee import Addressee
 from gateway.cli.terminal.admin_client import NoAnswer, ask
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.core.ledger.adjustment import Adjustment
 from gateway.core.money.amount import amount_text
 from gateway.engine.money.adjusting import BATCH_MAX, Adjusting, Posted

@@ -22,7 +22,7 @@ from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.terminal.period import naming, period_of
 from gateway.cli.terminal.tables import show
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.core.finance.repricing import Repriced, Unpriced, reference_of
 from gateway.core.finance.repricing import reprice as repriced
 from gateway.core.finance.repricing_tally import RepricingTally

@@ -16,7 +16,7 @@ from gateway.cli.operations.requests_report import list_json, list_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.cli.terminal.tables import show
-from gateway.config import ConfigInvalid
+from gateway.config.problem import ConfigInvalid
 from gateway.core.contract.contract import VerificationState
 from gateway.core.diagnosis.facts import Facts
 from gateway.core.diagnosis.provider_error import read_error

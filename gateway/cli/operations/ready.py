@@ -18,7 +18,8 @@ from gateway.cli.terminal.admin_client import Declined, NoAnswer, ask
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.terminal.tables import show
-from gateway.config import Loaded, Tokens
+from gateway.config.load import Loaded
+from gateway.config.secrets.token_command import Tokens
 from gateway.core.readiness.live import budget_of
 from gateway.engine.routes.readiness_results import walk_report
 
@@ -50,7 +51,7 @@ def ready(  # noqa: PLR0917 -- typer calls it by name
     config: ConfigOption = None,
     format: Annotated[Format, typer.Option(help="How the result is written.")] = Format.TABLE,
 ) -> None:
-    """Say whether routes are ready for production: exit code 0 where all are, 1 where one is not, 2 where the command is wrong.
+    """Say whether routes are ready for production: exit code 0 if all are, 1 if one is not, 2 if the command is wrong.
 
     The running gateway walks them and keeps the result; where none runs, this command does.
     """

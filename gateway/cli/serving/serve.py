@@ -17,7 +17,8 @@ from gateway.app.running import running
 from gateway.cli.serving.signals import reload_requested, stop_requested
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.words import say
-from gateway.config import Loaded, Tokens
+from gateway.config.load import Loaded
+from gateway.config.secrets.token_command import Tokens
 from gateway.server.lame_duck import LameDuck
 from gateway.telemetry.logs import logging_to
 from gateway.telemetry.request_log import RequestLog

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import typer
 
 from gateway.cli.terminal.words import say
-from gateway.config import ConfigInvalid
 from gateway.config.change.history import HistoryUnusable
+from gateway.config.problem import ConfigInvalid
 from gateway.engine.routes.overrides import OverridesUnavailable
 from gateway.engine.routes.readiness_results import ReadinessUnavailable
 from gateway.listener import PortUnavailable

@@ -4,7 +4,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.config import ConfigInvalid, Loaded, Problem, load
+from gateway.config.load import Loaded, load
+from gateway.config.problem import ConfigInvalid, Problem
 from gateway.ports import AuditUnavailable
 
 ROOT = Path(__file__).resolve().parents[3]

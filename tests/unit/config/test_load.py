@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import load
+from gateway.config.load import load
 from gateway.core.contract.contract import OnAmbiguous
 from gateway.core.snapshot import RouteState
 from tests.unit.config.samples import ROOT, TODAY, base, loaded, place, problems

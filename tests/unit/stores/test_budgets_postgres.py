@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from gateway.ports import Stake, StateUnavailable
-from gateway.stores import PostgresBudgets
+from gateway.stores.ledger.postgres.budgets import PostgresBudgets
 from tests.real_postgres import RealPostgres, real_postgres
 from tests.unit.stores.test_ledger_postgres import sql
 

@@ -18,7 +18,9 @@ from gateway.core.ledger.chain import Root, Verification
 from gateway.core.ledger.entry import Kind
 from gateway.ports import EntryRefused, LedgerUnavailable
 from gateway.signing import Signer, key_set, new_key, verified
-from gateway.stores import PostgresBooks, PostgresLedger, verify_postgres
+from gateway.stores.ledger.postgres.books import PostgresBooks
+from gateway.stores.ledger.postgres.ledger import PostgresLedger
+from gateway.stores.ledger.postgres.verify import verify_postgres
 from tests.contract.ledger_samples import NOON, Clock, entry
 from tests.real_postgres import RealPostgres, real_postgres
 

@@ -13,9 +13,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable, Stake
-from gateway.stores import PostgresBooks, PostgresBudgets, PostgresLedger, PostgresRollups
+from gateway.stores.ledger.postgres.books import PostgresBooks
+from gateway.stores.ledger.postgres.budgets import PostgresBudgets
 from gateway.stores.ledger.postgres.connection import VERSION
+from gateway.stores.ledger.postgres.ledger import PostgresLedger
 from gateway.stores.ledger.postgres.migration import migrate
+from gateway.stores.ledger.postgres.rollups import PostgresRollups
 from tests.contract.ledger_samples import NOON, Clock, entry
 from tests.real_postgres import RealPostgres
 from tests.unit.stores.test_ledger_postgres import checked, columns_of, opened, sql

@@ -14,9 +14,11 @@ from structlog.testing import capture_logs
 
 from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
-from gateway.stores import SqliteBooks, SqliteLedger, verify_ledger
 from gateway.stores.ledger import group_writer
 from gateway.stores.ledger.sqlite import files
+from gateway.stores.ledger.sqlite.books import SqliteBooks
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+from gateway.stores.ledger.sqlite.verify import verify_ledger
 from tests.contract.ledger_samples import Clock, entry
 from tests.unit.relay.test_spool import file_size_limited
 

@@ -11,8 +11,11 @@ import pytest
 
 from gateway.core.ledger.entry import Entry, Kind
 from gateway.ports import EntryRefused, LedgerUnavailable
-from gateway.stores import LedgerSpool, SpoolingLedger, SqliteBooks, SqliteLedger
 from gateway.stores.ledger import group_writer
+from gateway.stores.ledger.spool import LedgerSpool
+from gateway.stores.ledger.spooled import SpoolingLedger
+from gateway.stores.ledger.sqlite.books import SqliteBooks
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
 from tests.contract.ledger_samples import NOON, Clock, entry
 
 ROOMY = 1024 * 1024

@@ -17,7 +17,10 @@ import pytest
 from gateway.core.finance.spend import Dimension, SpendQuery
 from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
-from gateway.stores import SqliteBooks, SqliteLedger, SqliteRollups, verify_ledger
+from gateway.stores.ledger.sqlite.books import SqliteBooks
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+from gateway.stores.ledger.sqlite.rollups import SqliteRollups
+from gateway.stores.ledger.sqlite.verify import verify_ledger
 from tests.contract.ledger_samples import NOON, Clock, entry
 
 ROOT = Path(__file__).parents[3]

@@ -16,7 +16,8 @@ from gateway.core.ledger.chain import Root, Verification
 from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
 from gateway.signing import Signer, key_set, new_key, published, verified
-from gateway.stores import SqliteLedger, verify_ledger
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+from gateway.stores.ledger.sqlite.verify import verify_ledger
 from tests.contract.ledger_samples import NOON, entry
 from tests.unit.stores.test_ledger_sqlite import ENDLESS, ROOT
 

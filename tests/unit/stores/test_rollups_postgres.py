@@ -12,7 +12,9 @@ import pytest
 from gateway.core.finance.spend import SpendQuery
 from gateway.core.ledger.entry import Kind
 from gateway.ports import LedgerUnavailable
-from gateway.stores import PostgresBooks, PostgresLedger, PostgresRollups
+from gateway.stores.ledger.postgres.books import PostgresBooks
+from gateway.stores.ledger.postgres.ledger import PostgresLedger
+from gateway.stores.ledger.postgres.rollups import PostgresRollups
 from tests.contract.ledger_samples import Clock, entry
 from tests.real_postgres import RealPostgres
 

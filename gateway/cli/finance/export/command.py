@@ -18,7 +18,7 @@ from gateway.cli.finance.export.target import ExportFailed
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.cli.terminal.period import Period, month_or_period
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.core.finance.focus_charge import BillingFacts
 
 INCOMPLETE = 3

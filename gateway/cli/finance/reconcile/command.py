@@ -27,7 +27,7 @@ from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.terminal.period import naming
 from gateway.cli.terminal.tables import show
-from gateway.config import Loaded
+from gateway.config.load import Loaded
 from gateway.core.finance.reconciliation.charge import ProviderCharge
 from gateway.core.finance.reconciliation.finding import Reconciliation, Terms, Tolerance
 from gateway.core.finance.reconciliation.month import Reconciling

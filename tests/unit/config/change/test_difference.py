@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Change, Loaded, differences
+from gateway.config.change.difference import Change, differences
+from gateway.config.load import Loaded
 from tests.unit.config.samples import base, loaded, with_second_route
 
 Edit = tuple[str, str]

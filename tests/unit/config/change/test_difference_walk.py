@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gateway.config import ConfigInvalid, differences, load
-from gateway.config.change.difference import _sections
+from gateway.config.change.difference import _sections, differences
+from gateway.config.load import load
+from gateway.config.problem import ConfigInvalid
 from gateway.config.schema.document import Configuration
 from gateway.core.snapshot import Snapshot
 from tests.unit.config.samples import PARTS, TODAY, loaded

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Change, History, HistoryUnusable, Loaded, Revision
-from gateway.config.change.history import history_folder
+from gateway.config.change.difference import Change
+from gateway.config.change.history import History, HistoryUnusable, Revision, history_folder
+from gateway.config.load import Loaded
 from gateway.config.source.document import read_tree
 from tests.unit.config.samples import ROOT, base, loaded, with_second_route
 

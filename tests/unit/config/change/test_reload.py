@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from gateway.config import ConfigInvalid, Loaded
 from gateway.config.change.current import Current
 from gateway.config.change.history import History
 from gateway.config.change.reload import Reloader, Result
 from gateway.config.change.watched_paths import places_of
+from gateway.config.load import Loaded
+from gateway.config.problem import ConfigInvalid
 from gateway.telemetry.config_metrics import ConfigMetrics
 from tests.unit.config.samples import AuditInMemory, base, loaded
 from tests.unit.core.samples import NOW

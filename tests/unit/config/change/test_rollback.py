@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import History, Loaded, Revision, Rollback, RollbackRefused
-from gateway.config.change.rollback import RolledBack
+from gateway.config.change.history import History, Revision
+from gateway.config.change.rehearsal import RollbackRefused
+from gateway.config.change.rollback import Rollback, RolledBack
+from gateway.config.load import Loaded
 from gateway.ports import AuditUnavailable
 from tests.unit.config.samples import AuditInMemory, loaded, with_second_route
 

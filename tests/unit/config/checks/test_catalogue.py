@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import load
+from gateway.config.load import load
 from gateway.core.contract.capability import Capabilities, shortfalls
 from gateway.core.request.images import ImageRequest, Operation
 from gateway.core.snapshot import Snapshot

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import load
+from gateway.config.load import load
 from tests.unit.config.samples import TODAY, base, loaded, place, with_second_route
 
 ROUTE = "{model: gpt-image-2, provider: openai, upstream_model: gpt-image-2, contract: direct}"

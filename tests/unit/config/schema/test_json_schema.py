@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from gateway.config import json_schema
+from gateway.config.schema.json_schema import json_schema
 from tests.unit.config.samples import BROKEN, PARTS, ROOT
 
 FILES = sorted([*(ROOT / "config").rglob("*.yaml"), *PARTS.glob("*.yaml")])

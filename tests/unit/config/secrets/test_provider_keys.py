@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Tokens, load
-from gateway.config.secrets.token_command import FORMER_MAX
+from gateway.config.load import load
+from gateway.config.secrets.token_command import FORMER_MAX, Tokens
 from tests.unit.config.samples import TODAY, base, loaded, problems
 
 FROM_ENVIRONMENT = ("{file: fake.key}", "{env: ATLAS_KEY}")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.config import ConfigInvalid, Problem, load
+from gateway.config.load import load
+from gateway.config.problem import ConfigInvalid, Problem
 from tests.unit.config.samples import BASE, TODAY
 
 LINES = BASE.splitlines(keepends=True)
