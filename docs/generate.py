@@ -6,11 +6,12 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from gateway.config.schema.described import descriptions
 from gateway.config.schema.document import Configuration
+from gateway.config.schema.written import Written
 
 FOLDER = Path(__file__).parent
 _INTRODUCTION = """# Configuration
@@ -25,22 +26,23 @@ environment; `$$` is one dollar. Unknown keys are errors. Mappings are by id: lo
 
 def configuration_page() -> str:
     """All sections, each shape once, behind the first that holds it."""
-    shapes: list[type[BaseModel]] = [Configuration]
+    shapes: list[type[Written]] = [Configuration]
     parts = [_INTRODUCTION]
     for at, shape in enumerate(shapes, 1):
-        inside: list[type[BaseModel]] = []
+        inside: list[type[Written]] = []
         title = "The whole" if shape is Configuration else f"{shape.__name__}"
         parts.append(f"## {title}\n\n{cleandoc(shape.__doc__ or '')}\n\n| key | kind | default | meaning |\n|---|---|---|---|")
+        said = descriptions(shape)
         for name, field in shape.model_fields.items():
             kind, inner = _kind(field.annotation)
             inside += [one for one in inner if one not in (*shapes, *inside)]
-            parts.append(f"| `{name}` | {kind} | {_default(field)} | {field.description} |")
+            parts.append(f"| `{name}` | {kind} | {_default(field)} | {said[name]} |")
         shapes[at:at] = inside
         parts.append("")
     return "\n".join(parts)
 
 
-def _kind(annotation: Any) -> tuple[str, list[type[BaseModel]]]:
+def _kind(annotation: Any) -> tuple[str, list[type[Written]]]:
     """A kind in words, and the shapes in it."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -53,7 +55,7 @@ def _kind(annotation: Any) -> tuple[str, list[type[BaseModel]]]:
     if origin in (dict, Mapping):
         inner, shapes = _kind(arguments[1])
         return f"{inner} by id", shapes
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Written):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})", [annotation]
     if arguments:
         return " or ".join(f"`{word}`" for word in arguments), []
@@ -68,7 +70,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
-    if value is None or value is PydanticUndefined or isinstance(value, BaseModel) or value in ((), {}):
+    if value is None or value is PydanticUndefined or isinstance(value, Written) or value in ((), {}):
         return "–"
     return ", ".join(f"`{_word(it)}`" for it in (value if isinstance(value, tuple) else (value,)))
 

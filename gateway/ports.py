@@ -107,7 +107,11 @@ class Probe(Protocol):
         ...
 
 
-class LedgerUnavailable(Exception):
+class Unusable(Exception):
+    """Something that the gateway needs cannot be used. Its text says what to do."""
+
+
+class LedgerUnavailable(Unusable):
     """The ledger cannot be opened, read or written. Its text says what to do."""
 
 
@@ -161,7 +165,7 @@ class Grant:
     reset_s: tuple[float, ...]
 
 
-class StateUnavailable(Exception):
+class StateUnavailable(Unusable):
     """The shared state cannot be asked now."""
 
 
@@ -309,7 +313,7 @@ class Rollups(Protocol):
         ...
 
 
-class AuditUnavailable(Exception):
+class AuditUnavailable(Unusable):
     """The audit log cannot be read or written. Its text says what to do."""
 
 
@@ -324,7 +328,7 @@ class AuditTrail(Protocol):
         ...
 
 
-class EvidenceUnavailable(Exception):
+class EvidenceUnavailable(Unusable):
     """What is kept of requests cannot be read now. Its text says what to do."""
 
 

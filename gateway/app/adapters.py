@@ -24,10 +24,8 @@ from gateway.engine.routes.readiness_results import ReadyResults
 from gateway.ports import Probe, SharedState
 from gateway.providers.openai_wire import OpenAIWire
 from gateway.providers.openrouter import PATH, OpenRouterWire
-from gateway.signing import Signer
 from gateway.stores.evidence import SqliteEvidence
 from gateway.stores.ledger.chain import unsigned
-from gateway.stores.ledger.postgres.ledger import PostgresLedger
 from gateway.stores.ledger.spool import LedgerSpool
 from gateway.stores.ledger.spooled import SpoolingLedger
 from gateway.stores.ledger.sqlite.ledger import SqliteLedger
@@ -43,14 +41,24 @@ def ledger_of(settings: Settings) -> SpoolingLedger:
     ledger = (
         SqliteLedger(found.path, found.synchronous, now, sign=sign)
         if found.url is None
-        else PostgresLedger(found.url.reveal(), now, sign=sign)
+        else postgres().ledger(found.url.reveal(), sign)
     )
     return SpoolingLedger(ledger, LedgerSpool(found.spool, found.spool_bytes_max), now)
 
 
-def signer_of(signing: SigningSettings) -> Signer | None:
-    """``None`` where nothing is signed."""
-    return None if signing.key is None else Signer(signing.key.reveal())
+def signer_of(signing: SigningSettings) -> Any:
+    """``None`` where nothing is signed: then the library is not imported."""
+    return None if signing.key is None else import_module("gateway.signing").Signer(signing.key.reveal())
+
+
+def published_keys(signing: SigningSettings) -> dict[str, Any]:
+    """A JWK set of those that sign or have signed; empty where nothing is signed."""
+    texts = [*([signing.key.reveal()] if signing.key is not None else []), *signing.former]
+    if not texts:
+        return {"keys": []}
+    module = import_module("gateway.signing")
+    keys: dict[str, Any] = module.key_set(map(module.published, texts))
+    return keys
 
 
 @contextmanager
@@ -73,6 +81,11 @@ async def shared_state(settings: StateSettings) -> AsyncIterator[SharedState]:
         return
     async with sharing().redis_state(settings.redis_url.reveal(), settings.timeout_s) as redis:
         yield redis
+
+
+def postgres() -> Any:
+    """``app.postgres``, where a ledger is in one."""
+    return import_module("gateway.app.postgres")
 
 
 def sharing() -> Any:

@@ -4,13 +4,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from gateway.app.adapters import sharing
+from gateway.app.adapters import postgres, sharing
 from gateway.app.clock import now
 from gateway.app.reading import books_of
 from gateway.config.load import Loaded
 from gateway.engine.money.budgets import BudgetKeeper
 from gateway.ports import BudgetCounters, SharedState
-from gateway.stores.ledger.postgres.budgets import PostgresBudgets
 from gateway.stores.memory.budgets import MemoryBudgets
 from gateway.telemetry.metrics import Metrics
 
@@ -26,7 +25,7 @@ async def budget_keeper(loaded: Loaded, state: SharedState, metrics: Metrics) ->
         if loaded.settings.state.redis_url is not None:
             counters = sharing().redis_budgets(state)
         elif loaded.settings.ledger.url is not None:
-            counters = shared = PostgresBudgets(loaded.settings.ledger.url.reveal())
+            counters = shared = postgres().budgets(loaded.settings.ledger.url.reveal())
             stack.push_async_callback(shared.aclose)
         else:
             counters = MemoryBudgets(time.monotonic)

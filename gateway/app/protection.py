@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from gateway.app.adapters import sharing
+from gateway.app.adapters import postgres, sharing
 from gateway.app.clock import now
 from gateway.app.reading import books_of
 from gateway.config.load import Loaded
@@ -16,7 +16,6 @@ from gateway.engine.claims.idempotency_guard import IdempotencyGuard
 from gateway.engine.claims.pickup import PickUp
 from gateway.ports import ClaimsStore, SharedState
 from gateway.relay.result_folder import ResultFolder
-from gateway.stores.ledger.postgres.replays import PostgresReplays
 from gateway.stores.ledger.sqlite.replays import SqliteReplays
 from gateway.stores.memory.claims import remembered_claims
 from gateway.telemetry.metrics import Metrics
@@ -29,7 +28,7 @@ async def protection(loaded: Loaded, state: SharedState, metrics: Metrics) -> As
     """While the gateway runs. Only one that shares no state is sure to be alone in its folder of answers."""
     settings, found = loaded.settings, loaded.settings.idempotency
     replays = (
-        SqliteReplays(settings.ledger.path) if settings.ledger.url is None else PostgresReplays(settings.ledger.url.reveal())
+        SqliteReplays(settings.ledger.path) if settings.ledger.url is None else postgres().replays(settings.ledger.url.reveal())
     )
     folder = ResultFolder(settings.results, lambda text: _log.error("results", problem=text))
     async with folder.opened(alone=settings.state.redis_url is None) as results, _claims(settings, state) as claims:

@@ -4,10 +4,10 @@ from collections.abc import Coroutine
 
 import structlog
 
+from gateway.app.adapters import postgres
 from gateway.app.clock import now
 from gateway.config.settings import LedgerSettings
 from gateway.engine.money.rollup import roll_up
-from gateway.stores.ledger.postgres.rollups import PostgresRollups
 from gateway.stores.ledger.sqlite.rollups import SqliteRollups
 
 _log = structlog.get_logger("gateway")
@@ -15,7 +15,7 @@ _log = structlog.get_logger("gateway")
 
 def rolling(ledger: LedgerSettings) -> Coroutine[None, None, None]:
     """Beside the ledger that this configuration writes."""
-    rollups = SqliteRollups(ledger.path, now) if ledger.url is None else PostgresRollups(ledger.url.reveal(), now)
+    rollups = SqliteRollups(ledger.path, now) if ledger.url is None else postgres().rollups(ledger.url.reveal())
     return roll_up(rollups, _tell)
 
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
-from gateway.app.adapters import evidence_store, ledger_of, probe_of, shared_state, signer_of
+from gateway.app.adapters import evidence_store, ledger_of, probe_of, published_keys, shared_state, signer_of
 from gateway.app.adjusting import adjusting_of
 from gateway.app.background import tended
 from gateway.app.budgets import budget_keeper
@@ -14,7 +14,6 @@ from gateway.app.clock import now
 from gateway.app.dialects import dialects
 from gateway.app.planes import Addresses, planes
 from gateway.app.protection import protection
-from gateway.app.reading import published_keys
 from gateway.app.rolling import rolling
 from gateway.app.supervision import Supervision, supervise
 from gateway.config.change.current import Current

@@ -7,7 +7,7 @@ from typing import Literal
 from gateway.config.schema import document
 from gateway.config.secrets.own_secrets import NO_SECRETS, OwnSecrets
 from gateway.core.secret import Secret
-from gateway.relay.result_folder import ResultSettings
+from gateway.relay.result_settings import ResultSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from gateway.listener.bounds import LATE_ANSWERS_A_SWEEP_MAX, REFUSED_AT_ONCE_MA
 from gateway.listener.connection import Connection
 from gateway.listener.exchange import Exchange
 from gateway.listener.refusal import TOO_MANY_CONNECTIONS, Refused
+from gateway.ports import Unusable
 
 CONNECTIONS_WAITING_MAX = 2048
 CUT_OFF_S_MAX = 10
@@ -27,7 +28,7 @@ _TURNED_AWAY = (
 _log = structlog.get_logger("gateway.listener")
 
 
-class PortUnavailable(Exception):
+class PortUnavailable(Unusable):
     """A listener's address cannot be bound. Its text names it."""
 
 

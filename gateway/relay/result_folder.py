@@ -10,14 +10,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self, TypeVar
 
-from gateway.core.secret import Secret
 from gateway.private import private_folder
 from gateway.relay.result_file import KeptFile, ResultFile, ResultHead, ResultUnreadable
+from gateway.relay.result_settings import ResultSettings
 
 BLOCK_BYTES = 512 * 1024
 # So much of all answers may wait for a slow disk; one that would wait beyond it is not kept, for no client waits for a disk.
@@ -34,17 +33,6 @@ UNFINISHED_S_MAX = 3600.0
 REQUEST_ID = re.compile(r"gw_[0-9a-f]{16,64}")
 _DONE, _UNFINISHED = ".result", ".part"
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class ResultSettings:
-    """Where, for how long, how many bytes in all and of one answer, and under which key."""
-
-    folder: Path
-    ttl_s: int
-    bytes_max: int
-    result_bytes_max: int
-    key: Secret | None
 
 
 class ResultFolder:

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from gateway.app.adapters import published_keys
 from gateway.app.configuration import load_config
-from gateway.app.reading import published_keys
-from gateway.app.reading import verify as verify_ledger_of
+from gateway.app.verifying import verify as verify_ledger_of
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.config.settings import SigningSettings

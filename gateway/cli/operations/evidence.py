@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.app.configuration import load_config
-from gateway.app.reading import evidence_of
+from gateway.app.kept_evidence import evidence_of
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.core.evidence.bundle import Audience, Evidence, called_contracts, for_audience

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from gateway.app.configuration import DEFAULT_CONFIG, load_config
 from gateway.app.planes import Addresses
-from gateway.app.reading import books_of, check_unused
+from gateway.app.reading import books_of
 from gateway.app.running import running
+from gateway.app.verifying import check_unused
 from gateway.cli.finance.spend_paper import spend_table
 from gateway.cli.finance.spend_report import spend_report
 from gateway.cli.serving.demo_app import DEMO_KEY, Picture, draw

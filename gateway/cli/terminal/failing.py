@@ -11,23 +11,8 @@ from contextlib import contextmanager
 import typer
 
 from gateway.cli.terminal.words import say
-from gateway.config.change.history import HistoryUnusable
 from gateway.config.problem import ConfigInvalid
-from gateway.engine.routes.overrides import OverridesUnavailable
-from gateway.engine.routes.readiness_results import ReadinessUnavailable
-from gateway.listener import PortUnavailable
-from gateway.ports import AuditUnavailable, EvidenceUnavailable, LedgerUnavailable, StateUnavailable
-
-_UNUSABLE = (
-    LedgerUnavailable,
-    PortUnavailable,
-    AuditUnavailable,
-    HistoryUnusable,
-    OverridesUnavailable,
-    ReadinessUnavailable,
-    StateUnavailable,
-    EvidenceUnavailable,
-)
+from gateway.ports import Unusable
 
 
 @contextmanager
@@ -41,7 +26,7 @@ def failing_clearly() -> Iterator[None]:
     except asyncio.CancelledError as stopped:
         _tell("gateway: stopped without waiting for the requests in flight")
         raise typer.Exit(1) from stopped
-    except _UNUSABLE as failed:
+    except Unusable as failed:
         _tell(f"gateway: {failed}")
         raise typer.Exit(1) from failed
 

@@ -19,6 +19,7 @@ from gateway.config.schema.document import Ledger
 from gateway.config.source.document import Tree
 from gateway.config.source.node import find
 from gateway.durable import replace_file
+from gateway.ports import Unusable
 from gateway.private import private_folder
 
 PREFIX_CHARS_MIN = 4
@@ -26,7 +27,7 @@ _BUSY = ".lock"
 _FOLDER, _LEDGER = ("history", "folder"), ("ledger", "path")
 
 
-class HistoryUnusable(Exception):
+class HistoryUnusable(Unusable):
     """The history cannot be read or written, or does not hold what was asked for. Its text says what to do."""
 
 

@@ -5,12 +5,14 @@ from decimal import Decimal
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.config.problem import Path, Problem
+from gateway.config.schema.described import descriptions
 from gateway.config.schema.document import Configuration
 from gateway.config.schema.field import MISTAKE
+from gateway.config.schema.written import Written
 from gateway.config.source.node import Node, find, key_position
 from gateway.config.suggestion import nearest, suggestion
 
@@ -129,20 +131,20 @@ def _keys_at(path: Path) -> tuple[str, ...]:
 def _description(path: Path) -> str:
     """What the schema says of the field at ``path``, as a sentence that follows a colon."""
     model = _model_at(path[:-1])
-    said = "" if model is None else model.model_fields[str(path[-1])].description or ""
+    said = "" if model is None else descriptions(model).get(str(path[-1]), "")
     return said[:1].lower() + said[1:]
 
 
-def _model_at(path: Path) -> type[BaseModel] | None:
+def _model_at(path: Path) -> type[Written] | None:
     found: Any = Configuration
     for part in path:
-        if isinstance(found, type) and issubclass(found, BaseModel):
+        if isinstance(found, type) and issubclass(found, Written):
             field = found.model_fields.get(str(part))
             found = None if field is None else _bare(field.annotation)
         else:
             arguments = get_args(found)
             found = _bare(arguments[0 if isinstance(part, int) else -1]) if arguments else None
-    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+    return found if isinstance(found, type) and issubclass(found, Written) else None
 
 
 def _bare(annotation: Any) -> Any:

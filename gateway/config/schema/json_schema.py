@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.config.schema.described import described
 from gateway.config.schema.document import Configuration
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,7 +14,7 @@ _KEYS_ONLY = ("propertyNames",)
 
 def json_schema() -> dict[str, Any]:
     """The shape of the configuration and of every file it includes; all values may be variables."""
-    schema = Configuration.model_json_schema(mode="validation")
+    schema = described(Configuration.model_json_schema(mode="validation"), Configuration)
     variables = {"variable": _VARIABLE}
     definitions = {name: _with_variables(it) for name, it in schema.pop("$defs").items()}
     shape = _with_variables(schema)

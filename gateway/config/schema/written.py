@@ -8,9 +8,9 @@ from gateway.config.schema.field import Day, mistake
 
 
 class Written(BaseModel):
-    """A mapping as it is written. The docstring under a field is its description for people and editors."""
+    """A mapping as it is written. The docstring under a field is its description (``described``)."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class InForce(Written):

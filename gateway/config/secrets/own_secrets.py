@@ -7,7 +7,6 @@ from gateway.config.problem import Problem
 from gateway.config.secrets.provider_keys import read_secret
 from gateway.config.source.node import Node, find
 from gateway.core.secret import Secret
-from gateway.signing import NoSigningKey, Signer
 
 RESULTS_KEY_CHARS_MIN = 32
 _SIGNING, _RESULTS = ("signing", "key"), ("results", "key")
@@ -36,6 +35,9 @@ def _signing_key(root: Node, environment: Mapping[str, str]) -> tuple[Secret | N
     secret, problems = read_secret(node, _SIGNING, environment, "the private key that signs")
     if node is None or secret is None:
         return None, problems
+    # Only where something is signed: the library takes 0.1 s to import.
+    from gateway.signing import NoSigningKey, Signer  # noqa: PLC0415
+
     try:
         Signer(secret.reveal())
     except NoSigningKey as error:

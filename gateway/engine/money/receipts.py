@@ -2,19 +2,22 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from gateway.core.ledger.receipt import KIND, receipt_claims
 from gateway.core.money.amount import Cost
 from gateway.core.money.pricing import Delivery
 from gateway.core.snapshot import Route
 from gateway.engine.call import Call
-from gateway.signing import Signer
+
+if TYPE_CHECKING:
+    from gateway.signing import Signer
 
 
 class Receipts:
     """``signer`` is ``None`` where no key is configured: then nobody gets any. ``clock`` is aware, in UTC."""
 
-    def __init__(self, signer: Signer | None, clock: Callable[[], datetime]) -> None:
+    def __init__(self, signer: "Signer | None", clock: Callable[[], datetime]) -> None:
         self._signer, self._clock = signer, clock
 
     def wanted(self, call: Call) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.core.routing.eligibility import Reason, Suspension
 from gateway.durable import replace_file
+from gateway.ports import Unusable
 
 OVERRIDE_S_MAX = 7 * 24 * 3600
 OVERRIDES_MAX = 1_000
@@ -38,7 +39,7 @@ class Override:
     why: str
 
 
-class OverridesUnavailable(Exception):
+class OverridesUnavailable(Unusable):
     """The overrides cannot be read or written, or are too many. Its text says what to do."""
 
 

@@ -28,11 +28,12 @@ from gateway.core.readiness.path import (
 from gateway.core.routing.eligibility import Suspension
 from gateway.core.snapshot import Route, Snapshot
 from gateway.durable import replace_file
+from gateway.ports import Unusable
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 
 
-class ReadinessUnavailable(Exception):
+class ReadinessUnavailable(Unusable):
     """The results cannot be written. Its text says what to do."""
 
 

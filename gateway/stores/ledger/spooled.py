@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from gateway.core.ledger.entry import Entry
 from gateway.ports import EntryRefused, LedgerUnavailable
-from gateway.stores.ledger.postgres.ledger import PostgresLedger
 from gateway.stores.ledger.spool import LedgerSpool
 from gateway.stores.ledger.sqlite.ledger import SqliteLedger
+
+if TYPE_CHECKING:
+    from gateway.stores.ledger.postgres.ledger import PostgresLedger
 
 
 class SpoolingLedger:
     """Implements ``ports.Ledger``. While anything waits in the spool, all that may be spooled goes there: its order is kept."""
 
-    def __init__(self, ledger: SqliteLedger | PostgresLedger, spool: LedgerSpool, clock: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: "SqliteLedger | PostgresLedger", spool: LedgerSpool, clock: Callable[[], datetime]) -> None:
         self._ledger, self._spool, self._clock = ledger, spool, clock
         # What is still to be spooled although nobody may wait for it any more.
         self._falling_back: set[asyncio.Task[None]] = set()

@@ -36,6 +36,7 @@ def test_json_has_exact_amounts_and_the_paths_of_the_evidence() -> None:
                 "contract": "direct",
                 "owner": "account",
                 "requests": 3,
+                "held": 0,
                 "first": "2026-10-01T12:00:00.000Z",
                 "last": "2026-10-01T12:12:00.000Z",
                 "covered_by": ["other", "reseller"],

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 OPEN_THEN_WAIT = """
 import asyncio, sys
 from gateway.core.ledger.entry import Kind
-from gateway.stores import PostgresLedger
+from gateway.stores.ledger.postgres.ledger import PostgresLedger
 from tests.contract.ledger_samples import Clock, entry
 
 async def main():

@@ -25,7 +25,7 @@ from tests.unit.relay.test_spool import file_size_limited
 _SECOND_GATEWAY = """
 import sys
 from pathlib import Path
-from gateway.stores import SqliteLedger
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
 from tests.contract.ledger_samples import Clock
 ledger = SqliteLedger(Path(sys.argv[1]), "normal", Clock())
 ledger.open()

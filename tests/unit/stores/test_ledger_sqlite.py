@@ -29,7 +29,7 @@ ENDLESS = """
 import asyncio, sys
 from pathlib import Path
 from gateway.core.ledger.entry import Kind
-from gateway.stores import SqliteLedger
+from gateway.stores.ledger.sqlite.ledger import SqliteLedger
 from tests.contract.ledger_samples import Clock, entry
 
 async def main():

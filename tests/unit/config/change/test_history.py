@@ -181,7 +181,7 @@ def test_several_processes_keep_one_history(tmp_path: Path) -> None:
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from gateway.config import History
+from gateway.config.change.history import History
 from tests.unit.config.samples import base, loaded
 
 folder, who = Path(sys.argv[1]), sys.argv[2]
