@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -219,7 +218,8 @@ def _hold_standard_streams() -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"image-gateway {version('image-gateway')}")
+        metadata = import_module("importlib.metadata")  # it takes longer than all else here, and nobody else needs it
+        typer.echo(f"image-gateway {metadata.version('image-gateway')}")
         raise typer.Exit
 
 

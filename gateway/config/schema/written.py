@@ -10,7 +10,7 @@ from gateway.config.schema.field import Day, mistake
 class Written(BaseModel):
     """A mapping as it is written. The docstring under a field is its description (``described``)."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class InForce(Written):
