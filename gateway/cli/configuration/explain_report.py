@@ -1,46 +1,18 @@
 """A plan as ``gateway explain`` shows it."""
 
-import json
 from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.core.outcome import Refusal
-from gateway.core.routing.choice import Candidate
 from gateway.core.routing.plan import Plan
+from gateway.reports.configuration.plan import PlanReport, candidate_document
 
 
-def plan_json(plan: Plan, refusal: Refusal | None) -> str:
-    """Everything of it, and the error that the caller would get."""
-    return json.dumps(
-        {
-            "model": plan.model.name,
-            "app": plan.app.id,
-            "candidates": [_candidate(plan, candidate) for candidate in plan.candidates],
-            "dropped": [
-                {
-                    "route": drop.route.id,
-                    "contract": drop.route.contract.reference,
-                    "reason": drop.reason.value,
-                    "owner": drop.owner.value,
-                    "param": drop.param,
-                    "what": drop.what,
-                    "remedy": drop.remedy,
-                    "until": None if drop.until is None else drop.until.isoformat(),
-                }
-                for drop in plan.dropped
-            ],
-            "refusal": None if refusal is None else _refusal(refusal),
-        },
-        indent=2,
-        ensure_ascii=False,
-    )
-
-
-def plan_tables(plan: Plan, refusal: Refusal | None, *, drawn: bool) -> Iterator[RenderableType]:
+def plan_tables(report: PlanReport, *, drawn: bool) -> Iterator[RenderableType]:
     """For people. ``drawn``: no end user was named, so a split's order is that of one caller among many."""
+    plan, refusal = report.plan, report.refusal
     if plan.candidates:
         yield _candidates(plan)
         if plan.model.split and drawn:
@@ -52,37 +24,12 @@ def plan_tables(plan: Plan, refusal: Refusal | None, *, drawn: bool) -> Iterator
         yield escape(refusal.message)
 
 
-def _candidate(plan: Plan, candidate: Candidate) -> dict[str, object]:
-    route, cost = candidate.route, candidate.estimate
-    return {
-        "route": route.id,
-        "contract": route.contract.reference,
-        "billing_owner": route.contract.billing.owner,
-        "provider": route.provider.id,
-        "upstream_model": route.upstream_model,
-        "tier": plan.model.tiers.get(route.id, 1),
-        "weight": plan.model.split.get(route.id),
-        "estimate": None if cost.amount is None else cost.text,
-        "currency": cost.currency,
-    }
-
-
-def _refusal(refusal: Refusal) -> dict[str, object]:
-    return {
-        "status": refusal.status,
-        "code": refusal.code,
-        "param": refusal.param,
-        "owner": refusal.diagnosis.owner.value,
-        "message": refusal.message,
-    }
-
-
 def _candidates(plan: Plan) -> Table:
     table = _table(f"'{plan.model.name}' for the app '{plan.app.id}': tried in this order")
     for heading in ("", "route", "contract", "billed by", "provider", "tier", "weight", "costs at most"):
         table.add_column(heading, overflow="fold")
     for rank, candidate in enumerate(plan.candidates, 1):
-        found = _candidate(plan, candidate)
+        found = candidate_document(plan, candidate)
         cost = "unknown: no price" if found["estimate"] is None else f"{found['estimate']} {found['currency']}"
         names = [escape(str(found[name])) for name in ("route", "contract", "billing_owner", "provider")]
         weight = "" if found["weight"] is None else str(found["weight"])

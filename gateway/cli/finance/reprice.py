@@ -15,13 +15,13 @@ from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
 from gateway.cli.finance.export.progress import watched
 from gateway.cli.finance.posting import Posting, posting
-from gateway.cli.finance.reprice_report import Booked, RepriceReport, reprice_json, reprice_tables
+from gateway.cli.finance.reprice_report import reprice_tables
 from gateway.cli.terminal.addressee import Addressee, OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.terminal.period import naming, period_of
-from gateway.cli.terminal.tables import show
+from gateway.cli.terminal.tables import show, show_json
 from gateway.config import Loaded
 from gateway.core.finance.repricing import Repriced, Unpriced, reference_of
 from gateway.core.finance.repricing import reprice as repriced
@@ -29,6 +29,7 @@ from gateway.core.finance.repricing_tally import RepricingTally
 from gateway.core.ledger.adjustment import Unbookable
 from gateway.core.money.pricing import PriceList
 from gateway.engine.money.adjusting import BATCH_MAX
+from gateway.reports.finance.repricing import Booked, RepriceReport, reprice_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def reprice(  # noqa: PLR0917 -- typer calls it by name
             said = why or f"repriced by {reference_of(order.price_list).partition(':')[2]} since {order.begin:%Y-%m-%d %H:%M} UTC"
             booked = _book(order, to_order(admin, config), who=who_of(who), why=said)
         if as_json:
-            typer.echo(reprice_json(report, booked), nl=False)
+            show_json(reprice_document(report, booked))
 
 
 def _order(loaded: Loaded, name: str, contracts: Sequence[str] | None, begin: datetime, end: datetime) -> _Order:

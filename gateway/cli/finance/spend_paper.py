@@ -1,23 +1,18 @@
-"""A report on spend on paper: as a table for people, as JSON and CSV for programs."""
+"""A report on spend on paper: as a table for people, as CSV for programs."""
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.finance.spend_report import Line, SpendReport
 from gateway.cli.terminal.period import period_text
-from gateway.core.finance.spend import TOKENS, SpendQuery, Sums
-from gateway.core.money.amount import amount_text
+from gateway.core.finance.spend import TOKENS, SpendQuery
+from gateway.reports.finance.spend import BASE, COMPARED, MEASURES, SAVED, UNKNOWNS, WASTE, Line, SpendReport, line_document
 
-_NANO = Decimal("1e-9")
 _DAYS_NAMED_MAX = 3
 
 
@@ -30,41 +25,21 @@ class Show(StrEnum):
     SAVED = "saved"
 
 
-_BASE = ("requests", "images", "cost", "cost_per_image", "exposure")
 _SHOWN = {
     Show.ATTEMPTS: ("attempts",),
     Show.TOKENS: ("metered", *TOKENS),
-    Show.WASTE: ("undelivered", "fallbacks", "discrepant"),
-    Show.SAVED: ("repeats", "saved"),
+    Show.WASTE: WASTE,
+    Show.SAVED: SAVED,
 }
-_UNKNOWNS = ("unknown_costs", "unknown_exposures", "unknown_savings")
-_COMPARED = ("cost_before", "change", "change_percent")
-_ALL = (*_BASE, *(name for names in _SHOWN.values() for name in names), *_UNKNOWNS)
-
-
-def spend_json(report: SpendReport) -> str:
-    """``{"since", "until", "by", "only", "earlier", "rows", "totals", "no_rate"}``; amounts are decimal strings."""
-    query = report.query
-    document = {
-        "since": None if query.since is None else query.since.isoformat(),
-        "until": None if query.until is None else query.until.isoformat(),
-        "by": _names(query),
-        "only": {key.value: sorted(values) for key, values in query.only.items()},
-        "earlier": None if report.earlier is None else [moment.isoformat() for moment in report.earlier],
-        "rows": [_keys(query, line) | _values(line) for line in report.lines],
-        "totals": [_values(line) for line in report.totals],
-        "no_rate": [{"currency": currency, "day": day.isoformat()} for currency, day in report.missing],
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def spend_csv(report: SpendReport) -> str:
     """A header and one line a row, without totals; what there is not is empty."""
     text = io.StringIO()
-    compared = () if report.earlier is None else _COMPARED
-    writer = csv.DictWriter(text, [*_names(report.query), "currency", *_ALL, *compared], lineterminator="\n")
+    compared = () if report.earlier is None else COMPARED
+    writer = csv.DictWriter(text, [*_names(report.query), "currency", *MEASURES, *compared], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_keys(report.query, line) | _values(line) for line in report.lines)
+    writer.writerows(line_document(report.query, line) for line in report.lines)
     return text.getvalue()
 
 
@@ -82,63 +57,26 @@ def spend_table(report: SpendReport, shown: Iterable[Show] = ()) -> RenderableTy
     for name in columns:
         table.add_column(name.replace("_", " ").replace("percent", "%"), justify="right", overflow="fold")
     for line in report.lines:
-        table.add_row(*map(Text, line.keys), line.currency, *_cells(line, columns))
+        table.add_row(*map(Text, line.keys), line.currency, *_cells(query, line, columns))
     table.add_section()
     for total in report.totals:
         blanks = [""] * (len(query.by) - 1)
-        table.add_row("total", *blanks, total.currency, *_cells(total, columns), style="bold")
+        table.add_row("total", *blanks, total.currency, *_cells(query, total, columns), style="bold")
     return Group(table, *_warnings(report))
 
 
 def _columns(report: SpendReport, shown: Iterable[Show]) -> Sequence[str]:
     asked = [name for show in Show if show in set(shown) for name in _SHOWN[show]]
-    unknowns = [name for name in _UNKNOWNS if any(getattr(line.sums, name) for line in report.lines)]
-    return [*_BASE, *(() if report.earlier is None else _COMPARED), *asked, *unknowns]
+    unknowns = [name for name in UNKNOWNS if any(getattr(line.sums, name) for line in report.lines)]
+    return [*BASE, *(() if report.earlier is None else COMPARED), *asked, *unknowns]
 
 
 def _names(query: SpendQuery) -> list[str]:
     return [key.value for key in query.by]
 
 
-def _keys(query: SpendQuery, line: Line) -> dict[str, Any]:
-    return dict(zip(_names(query), line.keys, strict=True))
-
-
-def _values(line: Line) -> dict[str, Any]:
-    values: dict[str, Any] = {"currency": line.currency} | {name: _value(line.sums, name) for name in _ALL}
-    if line.before is None:
-        return values
-    change = line.sums.cost - line.before.cost
-    percent = (change / line.before.cost * 100).quantize(Decimal("0.1")) if line.before.cost else None
-    return values | {
-        "cost_before": _value(line.before, "cost"),
-        "change": amount_text(change),
-        "change_percent": None if percent is None else str(percent),
-    }
-
-
-def _value(sums: Sums, name: str) -> int | str | None:
-    """A sum of nothing but unknown amounts is unknown, not zero, and so is one of which a part is counted apart."""
-    match name:
-        case "cost":
-            return _amount(sums.cost, sums.unknown_costs)
-        case "exposure":
-            return _amount(sums.exposure, sums.unknown_exposures)
-        case "saved":
-            return _amount(sums.saved, sums.unknown_savings)
-        case "cost_per_image":
-            each = sums.cost_per_image
-            return None if each is None else amount_text(each.quantize(_NANO, ROUND_HALF_EVEN))
-    found = getattr(sums, name)
-    return amount_text(found) if isinstance(found, Decimal) else int(found)
-
-
-def _amount(known: Decimal, unknowns: int) -> str:
-    return "unknown" if unknowns and not known else amount_text(known)
-
-
-def _cells(line: Line, names: Sequence[str]) -> list[str]:
-    values = _values(line)
+def _cells(query: SpendQuery, line: Line, names: Sequence[str]) -> list[str]:
+    values = line_document(query, line)
     return ["-" if values[name] is None else str(values[name]) for name in names]
 
 

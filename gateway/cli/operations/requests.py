@@ -1,22 +1,15 @@
 """``gateway requests``: the latest requests, or everything the ledger knows of one."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from gateway.app.reading import open_books
-from gateway.cli.operations.requests_report import list_json, list_table, request_json, request_table
+from gateway.cli.operations.requests_report import list_table, request_table
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import ConfigOption
-from gateway.cli.terminal.tables import show
-
-
-class Format(StrEnum):
-    """How the requests are written."""
-
-    TABLE = "table"
-    JSON = "json"
+from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
+from gateway.cli.terminal.tables import show, show_json
+from gateway.reports.operations.requests import request_document, requests_document
 
 
 def requests(
@@ -25,7 +18,7 @@ def requests(
     ] = None,
     config: ConfigOption = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the latest attempts are listed.")] = 20,
-    format: Annotated[Format, typer.Option(help="How the requests are written.")] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """List the latest requests, or show one with all its ledger entries."""
     with failing_clearly():
@@ -34,11 +27,7 @@ def requests(
     if id is not None and not entries:
         typer.echo(f"gateway: the ledger has no request '{id}'. List the latest ones with `gateway requests`.", err=True)
         raise typer.Exit(1)
-    if id is None:
-        render_json, render_table = list_json, list_table
-    else:
-        render_json, render_table = request_json, request_table
     if format is Format.JSON:
-        typer.echo(render_json(entries), nl=False)
+        show_json(requests_document(entries) if id is None else request_document(entries))
     else:
-        show(render_table(entries))
+        show(list_table(entries) if id is None else request_table(entries))

@@ -1,16 +1,16 @@
 """What finance reads: exact amounts as text, no currencies mixed, nothing unknown hidden."""
 
 import io
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.operations.requests_report import list_json, list_table, request_json, request_table
+from gateway.cli.operations.requests_report import list_table, request_table
 from gateway.cli.terminal.period import moment_of
 from gateway.core.ledger.entry import Kind
+from gateway.reports.operations.requests import request_document, requests_document
 from tests.contract.ledger_samples import NOON, entry
 
 
@@ -34,7 +34,7 @@ def test_a_listed_request_shows_cost_only_when_it_is_settled(
     kind: Kind, amount: str | None, expected: tuple[object, ...]
 ) -> None:
     """What may still be billed stands under exposure, an unknown cost as unknown, and a void as nothing."""
-    [line] = json.loads(list_json([entry(kind, amount=amount)]))["requests"]
+    [line] = requests_document([entry(kind, amount=amount)])["requests"]
     assert (line["outcome"], line["cost"], line["exposure"], line["images"]) == expected
     assert (line["request_id"], line["contract"], line["currency"]) == ("req_1", "openai-direct@2026-10-01", "USD")
 
@@ -50,7 +50,7 @@ def test_the_list_of_requests_is_a_line_an_attempt() -> None:
 def test_one_request_shows_all_its_entries_with_all_members() -> None:
     """Support sees what was booked, member by member, in both formats."""
     entries = [entry(Kind.RESERVE), entry(Kind.SETTLE, amount="0.05268")]
-    document = json.loads(request_json(entries))
+    document = request_document(entries)
     assert document["request_id"] == "req_1"
     assert [(each["kind"], each["amount"], each["basis"]) for each in document["entries"]] == [
         ("reserve", "0.21", "estimated"),
@@ -91,5 +91,5 @@ def test_a_discrepancy_of_the_delivery_is_shown() -> None:
     """Finance and support see what was delivered instead of what was asked for."""
     found = "size: asked 2048x2048, delivered 1024x1024"
     entries = [entry(Kind.RESERVE), replace(entry(Kind.SETTLE), discrepancies=(found,))]
-    assert [shown["discrepancies"] for shown in json.loads(request_json(entries))["entries"]] == [[], [found]]
+    assert [shown["discrepancies"] for shown in request_document(entries)["entries"]] == [[], [found]]
     assert "delivered 1024x1024" in printed(request_table(entries))

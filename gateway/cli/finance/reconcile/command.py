@@ -20,7 +20,7 @@ from gateway.cli.finance.export.target import ExportFailed, replaced
 from gateway.cli.finance.posting import posting
 from gateway.cli.finance.reconcile.bill_file import BadFile, ProviderFile, check_whole, opened
 from gateway.cli.finance.reconcile.mapping import BadMapping, Mapping, mapping_of
-from gateway.cli.finance.reconcile.report import findings_csv, reconciliation_document, reconciliation_tables
+from gateway.cli.finance.reconcile.report import findings_csv, reconciliation_tables
 from gateway.cli.terminal.addressee import Addressee, OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined
 from gateway.cli.terminal.failing import failing_clearly
@@ -35,6 +35,7 @@ from gateway.core.ledger.adjustment import Unbookable
 from gateway.core.ledger.balance import balance_of
 from gateway.core.money.month import Bounds, month_named
 from gateway.private import private_folder
+from gateway.reports.finance.reconciliation import DeliveredFile, reconciliation_document
 
 UNUSABLE = 2
 
@@ -87,7 +88,8 @@ def reconcile(  # noqa: PLR0917 -- typer calls it by name
                 tuple(described.models.items()),
             )
             read, found = _reconciled(loaded, contract, bounds=bounds, terms=terms, mapping=described, paths=files, now=now)
-            document = {"at": now.isoformat()} | reconciliation_document(found, terms, contract, read)
+            delivered = [DeliveredFile(it.path.name, it.sha256, it.size_bytes, it.format, it.lines) for it in read]
+            document = {"at": now.isoformat()} | reconciliation_document(found, terms, contract, delivered)
             path = record or _record_path(loaded, contract, month, now)
             _keep(path, document)
         except (BadFile, BadMapping, ExportFailed) as failed:

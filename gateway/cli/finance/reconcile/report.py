@@ -1,91 +1,29 @@
-"""A reconciliation on paper: tables for people, JSON and CSV for programs. Currencies are never added together."""
+"""A reconciliation on paper: tables for people, CSV for programs. Currencies are never added together."""
 
 import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.finance.export.csv_file import CsvRows
-from gateway.cli.finance.reconcile.bill_file import ProviderFile
-from gateway.core.finance.reconciliation.finding import AGREEING, Finding, Reconciliation, Result, Terms
-from gateway.core.finance.table import Column, Form, row_of
+from gateway.core.finance.reconciliation.finding import AGREEING, Finding, Reconciliation, Result
+from gateway.core.finance.table import row_of
 from gateway.core.money.amount import amount_text
+from gateway.reports.finance.reconciliation import COLUMNS, SIDES, totals_of
 
 ROWS_MAX = 60
-_SIDES = ("booked", "charged", "difference")
-
-
-def _column(name: str, form: Form = Form.TEXT) -> Column[Finding]:
-    return Column(name, form, lambda it: getattr(it, name))
-
-
-_COLUMNS: tuple[Column[Finding], ...] = (
-    Column("day", Form.TEXT, lambda it: it.day.isoformat()),
-    _column("line"),
-    _column("request_id"),
-    Column("result", Form.TEXT, lambda it: it.result.value),
-    _column("currency"),
-    *(_column(name, Form.AMOUNT) for name in _SIDES),
-    *(_column(name, Form.COUNT) for name in ("requests", "requests_charged", "images", "images_charged")),
-    _column("note"),
-)
-
-
-def reconciliation_document(found: Reconciliation, terms: Terms, contract: str, files: Sequence[ProviderFile]) -> dict[str, Any]:
-    """Everything; amounts are decimal strings."""
-    tolerance = terms.tolerance
-    return {
-        "contract": contract,
-        "since": terms.begin.isoformat(),
-        "until": terms.end.isoformat(),
-        "agrees": found.agrees,
-        "days_by": found.days_by,
-        "tolerance": {
-            "absolute": {key: amount_text(it) for key, it in tolerance.absolute.items()},
-            "relative": {key: str(it) for key, it in tolerance.relative.items()},
-        },
-        "files": [
-            {"name": it.path.name, "sha256": it.sha256, "bytes": it.size_bytes, "format": it.format, "lines": it.lines}
-            for it in files
-        ],
-        "totals": [
-            {"currency": currency, "result": result.value, "findings": count}
-            | dict(zip(_SIDES, map(amount_text, sums), strict=True))
-            for (currency, result), (count, *sums) in _totals(found)
-        ],
-        "findings": [
-            {column.name: _plain(cell) for column, cell in zip(_COLUMNS, row_of(_COLUMNS, it), strict=True)}
-            for it in found.findings
-        ],
-        "resolutions": [
-            {
-                "request_id": it.request_id,
-                "attempt": it.attempt,
-                "amount": amount_text(it.amount),
-                "currency": it.currency,
-                "basis": it.basis.value,
-                "reference": it.reference,
-                "reason": it.reason,
-            }
-            for it in (resolution.adjustment for resolution in found.resolutions)
-        ],
-        "left_out": [
-            {"why": it.why, "currency": it.currency, "lines": it.lines, "amount": amount_text(it.amount)} for it in found.left_out
-        ],
-    }
 
 
 def findings_csv(found: Reconciliation) -> str:
     """A header and one line a finding, agreement included."""
     text = io.BytesIO()
-    rows = CsvRows(text, _COLUMNS)
+    rows = CsvRows(text, COLUMNS)
     for it in found.findings:
-        rows.write(row_of(_COLUMNS, it))
+        rows.write(row_of(COLUMNS, it))
     rows.close()
     return text.getvalue().decode()
 
@@ -98,9 +36,9 @@ def reconciliation_tables(found: Reconciliation, title: str) -> Iterator[Rendera
         if len(differing) > ROWS_MAX:
             yield Text(f"{len(differing) - ROWS_MAX} more differences: --csv and --json have all of them.", style="yellow")
     table = Table(title=f"{title}: by result", title_justify="left")
-    for name in ("result", "currency", "findings", *_SIDES):
+    for name in ("result", "currency", "findings", *SIDES):
         table.add_column(name, justify="left" if name in ("result", "currency") else "right", overflow="fold")
-    for (currency, result), (count, *sums) in _totals(found):
+    for (currency, result), (count, *sums) in totals_of(found):
         table.add_row(result.value, currency, str(count), *map(amount_text, sums))
     yield table
     for changed in _price_changes(found):
@@ -127,8 +65,8 @@ def _resolutions_table(found: Reconciliation) -> RenderableType:
 
 def _differences(findings: Sequence[Finding], title: str) -> Table:
     table = Table(title=title, title_justify="left")
-    for name in ("day", "line", "request", "result", "currency", *_SIDES, "requests", "note"):
-        table.add_column(name, justify="right" if name in _SIDES else "left", overflow="fold")
+    for name in ("day", "line", "request", "result", "currency", *SIDES, "requests", "note"):
+        table.add_column(name, justify="right" if name in SIDES else "left", overflow="fold")
     for it in findings:
         theirs = "?" if it.requests_charged is None else str(it.requests_charged)
         sides = map(amount_text, (it.booked, it.charged, it.difference))
@@ -137,15 +75,6 @@ def _differences(findings: Sequence[Finding], title: str) -> Table:
             str(it.day), Text(it.line or "(all)"), Text(it.request_id), it.result, it.currency, *sides, counts, Text(it.note)
         )
     return table
-
-
-def _totals(found: Reconciliation) -> list[tuple[tuple[str, Result], tuple[int, Decimal, Decimal, Decimal]]]:
-    sums: defaultdict[tuple[str, Result], tuple[int, Decimal, Decimal, Decimal]]
-    sums = defaultdict(lambda: (0, Decimal(0), Decimal(0), Decimal(0)))
-    for it in found.findings:
-        count, booked, charged, difference = sums[it.currency, it.result]
-        sums[it.currency, it.result] = (count + 1, booked + it.booked, charged + it.charged, difference + it.difference)
-    return sorted(sums.items(), key=lambda it: (it[0][0], list(Result).index(it[0][1])))
 
 
 def _price_changes(found: Reconciliation) -> Iterator[str]:
@@ -161,7 +90,3 @@ def _price_changes(found: Reconciliation) -> Iterator[str]:
             f"Price variance of {line or 'all lines'} from {those[0].day} to {those[-1].day}: {amount_text(charged)} {currency} "
             f"charged for {amount_text(booked)} booked, {times} times. If it is right, correct the price list: gateway reprice."
         )
-
-
-def _plain(cell: object) -> object:
-    return amount_text(cell) if isinstance(cell, Decimal) else cell
