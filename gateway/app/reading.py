@@ -6,18 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway.app.clock import now
-from gateway.app.configuration import load_config
 from gateway.config import Loaded
 from gateway.config.settings import SigningSettings
 from gateway.core.ledger.chain import ROOT, Root, Verification
 from gateway.ports import Books
 from gateway.signing import BadSignature, key_set, published, verified
 from gateway.stores import EvidenceFile, PostgresBooks, SqliteBooks, SqliteLedger, verify_ledger, verify_postgres
-
-
-def open_books(config_path: Path | None) -> Books:
-    """The ledger of that configuration, for reading; raises ``ConfigInvalid`` or ``LedgerUnavailable``."""
-    return books_of(load_config(config_path))
 
 
 def books_of(loaded: Loaded) -> Books:

@@ -4,7 +4,7 @@ from gateway.config.change.difference import Change, differences
 from gateway.config.change.history import History, HistoryUnusable, Revision
 from gateway.config.change.rehearsal import RollbackRefused, rehearse
 from gateway.config.change.rollback import Rollback
-from gateway.config.load import Loaded, load
+from gateway.config.load import Loaded, Secrets, load
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.schema.json_schema import json_schema
 from gateway.config.secrets.token_command import Tokens
@@ -20,6 +20,7 @@ __all__ = [
     "Revision",
     "Rollback",
     "RollbackRefused",
+    "Secrets",
     "Settings",
     "Tokens",
     "differences",

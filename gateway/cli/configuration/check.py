@@ -10,7 +10,7 @@ from rich.table import Table
 from gateway.app.configuration import load_config
 from gateway.cli.terminal.option import TextFormat, TextFormatOption
 from gateway.cli.terminal.tables import show, show_json
-from gateway.config import ConfigInvalid, Loaded, Problem, json_schema
+from gateway.config import ConfigInvalid, Loaded, Problem, Secrets, json_schema
 from gateway.core.snapshot import Snapshot
 from gateway.reports.configuration.overview import apps_count, models_of, overview_document, problems_document
 
@@ -20,10 +20,13 @@ def check(
         Path | None, typer.Argument(help="Configuration file. Default: $GATEWAY_CONFIG, else config/gateway.yaml.")
     ] = None,
     format: TextFormatOption = TextFormat.TEXT,
+    without_secrets: Annotated[
+        bool, typer.Option("--without-secrets", help="Check all but that the secrets are there: for a pull request.")
+    ] = False,
 ) -> None:
     """Check a configuration without serving it: every mistake at once with its place (exit 1), or who serves what (exit 0)."""
     try:
-        loaded = _checked(config)
+        loaded = _checked(config, Secrets.NONE if without_secrets else Secrets.ALL)
     except ConfigInvalid as invalid:
         _print_problems(invalid.problems, format)
         raise typer.Exit(1) from invalid
@@ -38,9 +41,9 @@ def schema() -> None:
     show_json(json_schema())
 
 
-def _checked(config: Path | None) -> Loaded:
+def _checked(config: Path | None, secrets: Secrets) -> Loaded:
     """What loads, and would also serve today: a check refuses contracts that are used outside their dates."""
-    loaded = load_config(config)
+    loaded = load_config(config, secrets=secrets)
     if loaded.expired:
         raise ConfigInvalid(loaded.expired)
     return loaded

@@ -7,11 +7,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
 from gateway.cli.terminal.tables import show, show_json
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.core.money.amount import amount_text
 from gateway.reports.finance.budgets import BudgetLine, budget_lines, budgets_document
 
@@ -19,7 +19,7 @@ from gateway.reports.finance.budgets import BudgetLine, budget_lines, budgets_do
 def budgets(format: FormatOption = Format.TABLE, config: ConfigOption = None) -> None:
     """Show each budget in its present period, by the ledger: attempts in flight and ambiguous ones count at their estimates."""
     with failing_clearly():
-        loaded = load_config(config)
+        loaded = config_to_read(config)
         lines = budget_lines(loaded.snapshot, books_of(loaded), datetime.now(UTC))
     if format is Format.JSON:
         show_json(budgets_document(lines))

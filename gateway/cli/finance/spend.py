@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
 from gateway.cli.finance.spend_paper import Show, spend_csv, spend_table
 from gateway.cli.finance.spend_query import DIMENSIONS, dimensions_of, earlier_of, only_of
@@ -18,6 +17,7 @@ from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.cli.terminal.period import month_or_period, naming
 from gateway.cli.terminal.tables import show, show_json
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.core.finance.spend import SpendQuery
 from gateway.reports.finance.spend import Ask, InCurrency, spend_document, spend_report
 
@@ -72,7 +72,7 @@ def spend(
         if currency is not None and not _CURRENCY.fullmatch(currency):
             raise ValueError(f"'{currency}' is no currency. Write EUR, by ISO 4217.")
     with failing_clearly():
-        loaded = load_config(config)
+        loaded = config_to_read(config, paths_only=currency is None)
         ask: Ask = partial(books_of(loaded).spend, kept_sums=not entries)
         if currency is None:
             report = spend_report(query, ask, earlier)

@@ -10,11 +10,12 @@ import typer
 from rich.table import Table
 
 from gateway.app.configuration import load_config
-from gateway.app.reading import open_books
+from gateway.app.reading import books_of
 from gateway.cli.operations.requests_report import list_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
 from gateway.cli.terminal.tables import show, show_json
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.config import ConfigInvalid
 from gateway.core.contract.contract import VerificationState
 from gateway.core.diagnosis.facts import Facts
@@ -83,7 +84,9 @@ def _report(found: Diagnosis, read: str) -> dict[str, object]:
 
 def _list_unknown(config: Path | None, format: Format) -> None:
     with failing_clearly():
-        entries = [it for it in open_books(config).requests(LOOKED_AT_MAX) if it.owner == Owner.UNKNOWN]
+        entries = [
+            it for it in books_of(config_to_read(config, paths_only=True)).requests(LOOKED_AT_MAX) if it.owner == Owner.UNKNOWN
+        ]
     if format is Format.JSON:
         show_json(requests_document(entries))
     elif entries:

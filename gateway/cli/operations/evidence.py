@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.configuration import load_config
 from gateway.app.reading import evidence_of
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.cli.terminal.tables import show_json
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.core.evidence.bundle import Audience, Evidence, called_contracts
 from gateway.core.evidence.document import document_of
 from gateway.core.evidence.markdown import markdown_of
@@ -36,7 +36,7 @@ def evidence(
 ) -> None:
     """Print the evidence of a request: ids, statuses, errors, limits, timings, whose it is. No key, prompt or image is in it."""
     with failing_clearly():
-        found = evidence_of(load_config(config)).find(id)
+        found = evidence_of(config_to_read(config, paths_only=True)).find(id)
     if found is None:
         typer.echo(
             f"gateway: no evidence is kept of the request '{id}'. It is kept where something failed (evidence.keep), for "

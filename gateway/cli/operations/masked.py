@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
 from gateway.cli.operations.masked_report import masked_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
 from gateway.cli.terminal.period import period_of
 from gateway.cli.terminal.tables import show, show_json
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.reports.operations.masked import masked_document, masked_report
 
 
@@ -26,7 +26,7 @@ def masked(
     """Show whose failures another contract covered, since when, and what the cover cost beyond the failed contract's price."""
     begin, end = period_of(since, until, datetime.now(UTC))
     with failing_clearly():
-        loaded = load_config(config)
+        loaded = config_to_read(config)
         report = masked_report(books_of(loaded), loaded.snapshot.price_lists, begin, end)
     if format is Format.JSON:
         show_json(masked_document(report))

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.reading import open_books
+from gateway.app.reading import books_of
 from gateway.cli.operations.requests_report import list_table, request_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
 from gateway.cli.terminal.tables import show, show_json
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.reports.operations.requests import request_document, requests_document
 
 
@@ -22,7 +23,7 @@ def requests(
 ) -> None:
     """List the latest requests, or show one with all its ledger entries."""
     with failing_clearly():
-        books = open_books(config)
+        books = books_of(config_to_read(config, paths_only=True))
         entries = books.requests(limit) if id is None else books.request(id)
     if id is not None and not entries:
         typer.echo(f"gateway: the ledger has no request '{id}'. List the latest ones with `gateway requests`.", err=True)
