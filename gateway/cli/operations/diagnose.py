@@ -21,13 +21,15 @@ from gateway.core.contract.contract import VerificationState
 from gateway.core.diagnosis.facts import Facts
 from gateway.core.diagnosis.provider_error import read_error
 from gateway.core.diagnosis.rules import diagnose as diagnosed
+from gateway.core.ledger.request_query import Member, RequestQuery
 from gateway.core.outcome import Diagnosis, Owner, Stage
 from gateway.core.redaction.provider_settings import ours_at
 from gateway.core.redaction.secrets import redact_foreign
 from gateway.reports.operations.requests import requests_document
 
 BODY_BYTES_MAX = 64 * 1024
-LOOKED_AT_MAX = 100_000
+LISTED_MAX = 1_000
+_UNKNOWN = RequestQuery(only={Member.OWNER: frozenset({Owner.UNKNOWN.value})})
 
 
 def diagnose(  # noqa: PLR0917 -- typer calls it by name
@@ -84,9 +86,7 @@ def _report(found: Diagnosis, read: str) -> dict[str, object]:
 
 def _list_unknown(config: Path | None, format: Format) -> None:
     with failing_clearly():
-        entries = [
-            it for it in books_of(config_to_read(config, paths_only=True)).requests(LOOKED_AT_MAX) if it.owner == Owner.UNKNOWN
-        ]
+        entries = books_of(config_to_read(config, paths_only=True)).requests(LISTED_MAX, _UNKNOWN)
     if format is Format.JSON:
         show_json(requests_document(entries))
     elif entries:

@@ -1,4 +1,4 @@
-"""Requests on paper: the latest ones in a list, and one of them with all its entries."""
+"""Requests as tables: the latest ones in a list, and one of them with all its entries."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -16,14 +16,14 @@ _LISTED = ("request_id", "time", "app", "contract", "outcome", "cost", "exposure
 _NEVER_BROKEN = frozenset({"request_id", "contract"})
 
 
-def list_table(entries: Sequence[Entry]) -> RenderableType:
-    """One line an attempt."""
+def list_table(entries: Sequence[Entry], *, all_asked: bool = True) -> RenderableType:
+    """One line an attempt; ``all_asked``: no option has left any out."""
     if not entries:
-        return Text("No requests yet.")
+        return Text("No requests yet." if all_asked else "The ledger has no such requests.")
     return _table("Latest requests", [{name: line[name] for name in _LISTED} for line in map(request_line, entries)])
 
 
-def request_table(entries: Sequence[Entry]) -> RenderableType:
+def entries_table(entries: Sequence[Entry]) -> RenderableType:
     """One column an entry, one line a member, so that nothing is cut off."""
     table = Table(title=f"Request {entries[0].attribution.request_id}", title_justify="left")
     table.add_column("")

@@ -1,19 +1,15 @@
-"""The latest attempts, one line each; and every entry of one request."""
+"""The latest attempts that somebody looks for, one line each; and every member of an entry."""
 
 from collections.abc import Sequence
 
 from gateway.core.ledger.entry import Entry, Kind
+from gateway.core.ledger.request_query import OPEN
 from gateway.reports.document import Document, moment, plain
 
 
 def requests_document(entries: Sequence[Entry]) -> Document:
     """``{"requests": […]}``, a ``request_line`` for each attempt."""
     return {"requests": [request_line(entry) for entry in entries]}
-
-
-def request_document(entries: Sequence[Entry]) -> Document:
-    """``{"request_id", "entries": […]}``: every member of every entry, in the order they were written."""
-    return {"request_id": entries[0].attribution.request_id, "entries": [entry_document(entry) for entry in entries]}
 
 
 def request_line(entry: Entry) -> Document:
@@ -29,7 +25,7 @@ def request_line(entry: Entry) -> Document:
         "route": booked.route,
         "provider": booked.provider,
         "contract": f"{booked.contract}@{booked.contract_revision}",
-        "outcome": _outcome(entry),
+        "outcome": outcome_of(entry),
         "owner": entry.owner or None,
         # A void entry stands for an attempt that surely cost nothing; its amount is what was held for it.
         "cost": cost.text if settled else None if at_stake else "0.00",
@@ -46,7 +42,7 @@ def entry_document(entry: Entry) -> Document:
     return {
         "kind": entry.kind.value,
         "time": moment(entry.occurred_at),
-        "outcome": _outcome(entry),
+        "outcome": outcome_of(entry),
         "owner": entry.owner or None,
         "amount": entry.cost.text,
         "currency": entry.cost.currency,
@@ -66,7 +62,8 @@ def entry_document(entry: Entry) -> Document:
     }
 
 
-def _outcome(entry: Entry) -> str:
+def outcome_of(entry: Entry) -> str:
+    """``open`` while the attempt runs."""
     if entry.outcome is not None:
         return entry.outcome.value
-    return "adjusted" if entry.kind is Kind.ADJUST else "open"
+    return "adjusted" if entry.kind is Kind.ADJUST else OPEN

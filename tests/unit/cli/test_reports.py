@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.operations.requests_report import list_table, request_table
+from gateway.cli.operations.requests_report import entries_table, list_table
 from gateway.cli.terminal.period import moment_of
 from gateway.core.ledger.entry import Kind
-from gateway.reports.operations.requests import request_document, requests_document
+from gateway.reports.operations.requests import entry_document, requests_document
 from tests.contract.ledger_samples import NOON, entry
 
 
@@ -50,15 +50,14 @@ def test_the_list_of_requests_is_a_line_an_attempt() -> None:
 def test_one_request_shows_all_its_entries_with_all_members() -> None:
     """Support sees what was booked, member by member, in both formats."""
     entries = [entry(Kind.RESERVE), entry(Kind.SETTLE, amount="0.05268")]
-    document = request_document(entries)
-    assert document["request_id"] == "req_1"
-    assert [(each["kind"], each["amount"], each["basis"]) for each in document["entries"]] == [
+    documents = [entry_document(each) for each in entries]
+    assert [(each["kind"], each["amount"], each["basis"]) for each in documents] == [
         ("reserve", "0.21", "estimated"),
         ("settle", "0.05268", "computed"),
     ]
-    assert document["entries"][1]["usage"]["image_out"] == 1756
-    assert document["entries"][1]["tags"] == {"campaign": "herbst – Überblick", "season": "2026"}
-    text = printed(request_table(entries))
+    assert documents[1]["usage"]["image_out"] == 1756
+    assert documents[1]["tags"] == {"campaign": "herbst – Überblick", "season": "2026"}
+    text = printed(entries_table(entries))
     assert "text_in=12" in text
     assert "up_1" in text
     assert "campaign=herbst – Überblick" in text
@@ -91,5 +90,5 @@ def test_a_discrepancy_of_the_delivery_is_shown() -> None:
     """Finance and support see what was delivered instead of what was asked for."""
     found = "size: asked 2048x2048, delivered 1024x1024"
     entries = [entry(Kind.RESERVE), replace(entry(Kind.SETTLE), discrepancies=(found,))]
-    assert [shown["discrepancies"] for shown in request_document(entries)["entries"]] == [[], [found]]
-    assert "delivered 1024x1024" in printed(request_table(entries))
+    assert [entry_document(each)["discrepancies"] for each in entries] == [[], [found]]
+    assert "delivered 1024x1024" in printed(entries_table(entries))
