@@ -19,10 +19,11 @@ _MISSING_MAX = 5
 
 def reprice_tables(report: RepriceReport) -> Iterator[RenderableType]:
     """What changes, then what stays and why."""
-    tally, name = report.tally, f"{report.price_list.id}@{revision_of(report.price_list)}"
-    title = f"By the price list {name}{period_text(report.begin, report.end)}"
+    tally, order = report.tally, report.order
+    name = f"{order.price_list.id}@{revision_of(order.price_list)}"
+    title = f"By the price list {name}{period_text(order.begin, order.end)}"
     if not tally.changes:
-        yield Text(f"{title}: it prices no attempt under {', '.join(sorted(report.contracts))}.")
+        yield Text(f"{title}: it prices no attempt under {', '.join(sorted(order.contracts))}.")
     else:
         yield _changes(tally, title)
     if unknown := sum(it.unknown for it in tally.changes.values()):

@@ -22,9 +22,10 @@ from gateway.core.diagnosis.facts import Facts
 from gateway.core.diagnosis.provider_error import read_error
 from gateway.core.diagnosis.rules import diagnose as diagnosed
 from gateway.core.ledger.request_query import Member, RequestQuery
-from gateway.core.outcome import Diagnosis, Owner, Stage
+from gateway.core.outcome import Owner, Stage
 from gateway.core.redaction.provider_settings import ours_at
 from gateway.core.redaction.secrets import redact_foreign
+from gateway.reports.operations.diagnosis import diagnosis_document
 from gateway.reports.operations.requests import requests_document
 
 BODY_BYTES_MAX = 64 * 1024
@@ -53,7 +54,7 @@ def diagnose(  # noqa: PLR0917 -- typer calls it by name
     headers = dict(_header(text) for text in header or ())
     error = read_error(_value(_read(body)), headers)
     found = diagnosed(Facts(Stage.STATUS, status, error, verification=verification, usage_tier=usage_tier))
-    report = _report(found, _unsaid(error.message, config))
+    report = diagnosis_document(found, _unsaid(error.message, config))
     if format is Format.JSON:
         show_json(report)
         return
@@ -69,19 +70,6 @@ def _unsaid(text: str, config: Path | None) -> str:
         for provider in load_config(config).snapshot.providers.values():
             text = ours_at(provider).without(text)
     return redact_foreign(text)
-
-
-def _report(found: Diagnosis, read: str) -> dict[str, object]:
-    return {
-        "owner": found.owner.value,
-        "rule": found.rule,
-        "confidence": found.confidence.value,
-        "first_check": found.first_check,
-        "stop_rule": found.stop_rule,
-        "retryable": found.retryable,
-        "billed": found.billed.value,
-        "read": read[:500],
-    }
 
 
 def _list_unknown(config: Path | None, format: Format) -> None:

@@ -71,7 +71,7 @@ def _asked(asked: _Members) -> str:
     who = f"by {asked['app']}" if asked["app"] else "by an unknown app"
     team = f" (team {asked['team']})" if asked["team"] else ""
     at = "" if asked["at"] is None else f"{_moment(asked['at'])} "
-    words = [asked["model"], asked["operation"], asked["size"], asked["quality"]]
+    words = [asked["model"], asked["operation"], *(f"{name} {asked[name]}" for name in ("size", "quality") if asked[name])]
     if asked["images"] is not None:
         words.append("1 image" if asked["images"] == 1 else f"{asked['images']} images")
     words += [f"{name}={value}" for name, value in asked["tags"].items()]
@@ -87,7 +87,7 @@ def _plan(plan: _Members) -> Iterator[tuple[str, str]]:
 
 def _attempt(it: _Members) -> str:
     owner = f", owner {it['owner']}" if it["owner"] else ""
-    theirs = f", their id {it['upstream_request_id']}" if it["upstream_request_id"] else ""
+    theirs = f", provider's id {it['upstream_request_id']}" if it["upstream_request_id"] else ""
     took = ""
     if it["ended_at"] is not None:
         took = f" after {(datetime.fromisoformat(it['ended_at']) - datetime.fromisoformat(it['begun_at'])).total_seconds():.1f} s"

@@ -1,13 +1,18 @@
 """What the provider charged against what was booked. Currencies are never added together."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
+from gateway.core.finance.reconciliation.charge import ProviderCharge
 from gateway.core.finance.reconciliation.finding import Finding, Reconciliation, Result, Terms
+from gateway.core.finance.reconciliation.month import Reconciling
 from gateway.core.finance.table import Column, Form, row_of
 from gateway.core.ledger.adjustment import Adjustment
+from gateway.core.ledger.balance import balance_of
+from gateway.core.ledger.entry import Entry
 from gateway.core.money.amount import amount_text
 from gateway.reports.document import Document, plain
 
@@ -40,6 +45,27 @@ class DeliveredFile:
     bytes: int
     format: str
     lines: int
+
+
+def reconciled(
+    lines: Iterable[tuple[date | ProviderCharge, str]], attempts: Iterable[Sequence[Entry]], terms: Terms, contract: str
+) -> tuple[Reconciliation, int]:
+    """The provider's lines first, then the ledger's attempts; and how many of those are under the contract (id).
+
+    A line is a charge or a day that a file speaks of, each with the file's SHA-256. Raises ``ValueError`` where the entries of
+    an attempt contradict each other.
+    """
+    reconciling, known = Reconciling(terms), 0
+    for it, sha256 in lines:
+        if isinstance(it, ProviderCharge):
+            reconciling.charge(it)
+        else:
+            reconciling.covers(it, sha256)
+    for entries in attempts:
+        if entries[0].attribution.contract == contract:
+            known += 1
+            reconciling.attempt(balance_of(entries))
+    return reconciling.conclude(), known
 
 
 def reconciliation_document(found: Reconciliation, terms: Terms, contract: str, files: Sequence[DeliveredFile]) -> Document:
