@@ -78,7 +78,7 @@ async def test_it_ends_although_many_clients_have_just_left(place: Place, run: i
 
 _HELD = """
 import asyncio, signal, sys, threading
-from gateway.cli import signals
+from gateway.cli.serving import signals
 signals.END_S_MAX = 0.5
 async def main():
     stopped = signals.stop_requested()
