@@ -25,6 +25,7 @@ from gateway.config.secrets.token_command import Tokens
 from gateway.config.settings import Settings, settings_of
 from gateway.config.snapshot import build_snapshot
 from gateway.config.source.document import read_tree
+from gateway.config.source.interpolation import NOT_SET
 from gateway.config.source.node import Node
 from gateway.core.snapshot import Snapshot
 
@@ -79,7 +80,7 @@ def load(
     credential_files = key_files(tree.root)
     looked_at = (*tree.looked_at, *credential_files)
     published = check_published(tree.root, credentials)
-    unreadable = [it for it in tree.problems if it.path not in secrets.dispensable]
+    unreadable = [it for it in tree.problems if it.path not in secrets.dispensable or not it.what.endswith(NOT_SET)]
     problems = {*unreadable, *complaints, *missing, *unusable, *contradictions, *published}
     if problems or written is None:
         raise ConfigInvalid(tuple(sorted(problems)), looked_at)

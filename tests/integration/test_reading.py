@@ -98,6 +98,8 @@ async def test_without_any_good_revision_the_paths_are_enough_for_what_needs_no_
     environment.pop("GATEWAY_LEDGER")
     done = run("requests", environment=environment)
     assert (done.returncode, "GATEWAY_LEDGER is not set" in done.stderr) == (1, True)
+    missing = run("requests", "--config", str(tmp_path / "none.yaml"), environment=environment)
+    assert (missing.returncode, "cannot be read" in missing.stderr) == (1, True)
     place.config.write_text("ledger: [")
     done = run("requests", environment=environment)
     assert (done.returncode, "not valid YAML" in done.stderr) == (1, True)
@@ -117,6 +119,9 @@ def test_a_pull_request_is_checked_without_secrets(place: Place) -> None:
     for name in ("FAKE_PROVIDER_KEY", "SIGNING_KEY", "LEDGER_URL", "REDIS_URL"):
         assert f"{name} is not set" in plain.stderr
     assert run("check", str(place.config), "--without-secrets", environment=environment).returncode == 0
+    place.write(changed(shared) | {"ledger": {"url": "${LEDGER URL}"}})
+    malformed = run("check", str(place.config), "--without-secrets", environment=environment)
+    assert (malformed.returncode, "is not that of an environment variable" in malformed.stderr) == (1, True)
     place.write(changed(shared) | {"models": {"gpt-image-2": {"routes": ["frist", "second"]}}})
     wrong = run("check", str(place.config), "--without-secrets", environment=environment)
     assert (wrong.returncode, "Did you mean 'first'?" in wrong.stderr) == (1, True)

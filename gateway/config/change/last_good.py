@@ -47,10 +47,12 @@ def load_to_read(main: Path, environment: Mapping[str, str], today: date, *, pat
 
 
 def _last_good(main: Path, environment: Mapping[str, str], today: date) -> tuple[Revision, Loaded] | None:
+    if not main.exists():
+        return None  # it may be another gateway's that was meant
     try:
         revision = History(_history_folder(main, environment), _ANY).latest()
         return None if revision is None else (revision, rehearse(revision, main, environment, today, Secrets.BOOKS))
-    except (HistoryUnusable, RollbackRefused):
+    except (HistoryUnusable, RollbackRefused, OSError):  # also without a folder to try it in
         return None
 
 
