@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.app.configuration import load_config
-from gateway.cli.configuration.explain_report import plan_tables
+from gateway.cli.configuration.plan_table import plan_tables
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
 from gateway.cli.terminal.tables import show, show_json

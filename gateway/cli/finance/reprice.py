@@ -14,7 +14,7 @@ from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
 from gateway.cli.finance.export.progress import watched
 from gateway.cli.finance.posting import Posting, posting
-from gateway.cli.finance.reprice_report import reprice_tables
+from gateway.cli.finance.reprice_table import reprice_tables
 from gateway.cli.terminal.addressee import Addressee, OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined
 from gateway.cli.terminal.failing import failing_clearly

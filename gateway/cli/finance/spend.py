@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from gateway.app.reading import books_of
-from gateway.cli.finance.spend_paper import Show, spend_csv, spend_table
 from gateway.cli.finance.spend_query import DIMENSIONS, dimensions_of, earlier_of, only_of
+from gateway.cli.finance.spend_table import Show, spend_csv, spend_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.cli.terminal.period import month_or_period, naming

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 from gateway.app.configuration import load_config
-from gateway.cli.operations.contract_report import contract_tables
+from gateway.cli.operations.contract_table import contract_tables
 from gateway.cli.terminal.addressee import to_ask
 from gateway.cli.terminal.admin_client import Declined, NoAnswer, ask
 from gateway.cli.terminal.failing import failing_clearly

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
-from gateway.cli.operations.requests_report import list_table
+from gateway.cli.operations.requests_table import list_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
 from gateway.cli.terminal.tables import show, show_json

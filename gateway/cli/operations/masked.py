@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.app.reading import books_of
-from gateway.cli.operations.masked_report import masked_table
+from gateway.cli.operations.masked_table import masked_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
 from gateway.cli.terminal.period import period_of

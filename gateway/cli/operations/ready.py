@@ -11,7 +11,7 @@ import typer
 
 from gateway.app.configuration import load_config
 from gateway.app.readiness_run import walking
-from gateway.cli.operations.ready_report import all_ready, ready_table
+from gateway.cli.operations.ready_table import all_ready, ready_table
 from gateway.cli.terminal.addressee import OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined, NoAnswer, ask
 from gateway.cli.terminal.failing import failing_clearly

@@ -7,7 +7,7 @@ import typer
 
 from gateway.app.reading import books_of, evidence_of
 from gateway.cli.operations.requests_query import OUTCOMES, request_query
-from gateway.cli.operations.requests_report import entries_table, list_table
+from gateway.cli.operations.requests_table import entries_table, list_table
 from gateway.cli.operations.story_table import story_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption, Format, FormatOption

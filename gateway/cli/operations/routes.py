@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 
 from gateway.app.configuration import load_config
-from gateway.cli.operations.routes_report import moment, routes_table
+from gateway.cli.operations.routes_table import moment, routes_table
 from gateway.cli.terminal.addressee import Addressee, OtherGateway, to_ask, to_order
 from gateway.cli.terminal.admin_client import Declined, NoAnswer, ask
 from gateway.cli.terminal.duration import duration_of

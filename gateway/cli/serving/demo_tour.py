@@ -17,7 +17,7 @@ from gateway.app.configuration import DEFAULT_CONFIG, load_config
 from gateway.app.planes import Addresses
 from gateway.app.reading import books_of, check_unused
 from gateway.app.running import running
-from gateway.cli.finance.spend_paper import spend_table
+from gateway.cli.finance.spend_table import spend_table
 from gateway.cli.serving.demo_app import DEMO_KEY, Picture, draw
 from gateway.cli.serving.signals import stop_requested
 from gateway.cli.terminal.failing import failing_clearly

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from gateway.cli.operations.masked_report import masked_table
+from gateway.cli.operations.masked_table import masked_table
 from gateway.core.ledger.masked import Masked
 from gateway.reports.operations.masked import MaskedReport, masked_document
 from tests.contract.ledger_samples import NOON

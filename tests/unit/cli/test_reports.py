@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.operations.requests_report import entries_table, list_table
+from gateway.cli.operations.requests_table import entries_table, list_table
 from gateway.cli.terminal.period import moment_of
 from gateway.core.ledger.entry import Kind
 from gateway.reports.operations.requests import entry_document, requests_document

@@ -10,8 +10,8 @@ from decimal import Decimal
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.finance.spend_paper import Show, spend_csv, spend_table
 from gateway.cli.finance.spend_query import dimensions_of, earlier_of, only_of
+from gateway.cli.finance.spend_table import Show, spend_csv, spend_table
 from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow, Sums, Tag
 from gateway.core.money.exchange import ExchangeRates
 from gateway.reports.finance.spend import Ask, InCurrency, SpendReport, spend_document, spend_report

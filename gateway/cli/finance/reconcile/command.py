@@ -20,7 +20,7 @@ from gateway.cli.finance.export.target import ExportFailed, replaced
 from gateway.cli.finance.posting import posting
 from gateway.cli.finance.reconcile.bill_file import BadFile, ProviderFile, check_whole, opened
 from gateway.cli.finance.reconcile.mapping import BadMapping, Mapping, mapping_of
-from gateway.cli.finance.reconcile.report import findings_csv, reconciliation_tables
+from gateway.cli.finance.reconcile.table import findings_csv, reconciliation_tables
 from gateway.cli.terminal.addressee import Addressee, OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined
 from gateway.cli.terminal.failing import failing_clearly

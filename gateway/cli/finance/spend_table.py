@@ -1,4 +1,4 @@
-"""A report on spend on paper: as a table for people, as CSV for programs."""
+"""Spend as a table for people, and as CSV for programs."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A repricing on paper: tables for people. Currencies are never added together."""
+"""A repricing as tables. Currencies are never added together."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date

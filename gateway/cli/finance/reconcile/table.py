@@ -1,4 +1,4 @@
-"""A reconciliation on paper: tables for people, CSV for programs. Currencies are never added together."""
+"""A reconciliation as tables, and its findings as CSV. Currencies are never added together."""
 
 import io
 from collections import defaultdict
