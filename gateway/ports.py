@@ -12,6 +12,7 @@ from gateway.core.evidence.bundle import Evidence
 from gateway.core.finance.spend import SpendQuery, SpendRow
 from gateway.core.idempotency.claims import Claimed
 from gateway.core.ledger.entry import Entry, ReplayEntry
+from gateway.core.ledger.request_query import EVERY_REQUEST, RequestQuery
 from gateway.core.outcome import Stage
 from gateway.core.request.images import ImageRequest
 from gateway.core.snapshot import ProviderSettings, Route
@@ -273,12 +274,20 @@ class Books(Protocol):
         """
         ...
 
-    def requests(self, limit: int) -> Sequence[Entry]:
-        """The latest entry of each of the latest ``limit`` attempts, newest first."""
+    def requests(self, limit: int, query: RequestQuery = EVERY_REQUEST) -> Sequence[Entry]:
+        """The latest entry of each of the latest ``limit`` attempts that the query finds, newest first."""
         ...
 
     def request(self, request_id: str) -> Sequence[Entry]:
         """All entries of one request, in the order they were written; empty where it is not known."""
+        ...
+
+    def replay(self, request_id: str) -> ReplayEntry | None:
+        """What that request saved because it got an earlier one's result; ``None`` where it did not."""
+        ...
+
+    def replays_of(self, original_id: str, since: datetime) -> Sequence[ReplayEntry]:
+        """The requests that got that one's result, in their order; it began at ``since``. At most a hundred."""
         ...
 
     def covered(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, Entry]]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.app.clock import now
+from gateway.config.change.last_good import Readable
+from gateway.config.change.last_good import load_to_read as readable
 from gateway.config.checks.schema_errors import validate
-from gateway.config.load import Loaded, load
+from gateway.config.load import Loaded, Secrets, load
 from gateway.config.problem import ConfigInvalid
 from gateway.config.schema.document import Admin, Configuration
 from gateway.config.secrets.token_command import Tokens
@@ -16,13 +18,24 @@ from gateway.config.source.document import read_tree
 DEFAULT_CONFIG = Path("config/gateway.yaml")
 
 
-def load_config(path: Path | None, environment: Mapping[str, str] | None = None, *, tokens: Tokens | None = None) -> Loaded:
+def load_config(
+    path: Path | None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    tokens: Tokens | None = None,
+    secrets: Secrets = Secrets.ALL,
+) -> Loaded:
     """The configuration at ``path``, else at ``GATEWAY_CONFIG``, else the default; raises ``ConfigInvalid``.
 
-    Only with ``tokens`` are commands run that print providers' keys.
+    Only with ``tokens`` are commands run that print providers' keys; ``secrets`` says which must be there at all.
     """
     found = os.environ if environment is None else environment
-    return load(_config_path(path, found), found, now().date(), tokens)
+    return load(_config_path(path, found), found, now().date(), tokens, secrets=secrets)
+
+
+def load_to_read(path: Path | None, *, paths_only: bool = False) -> Readable:
+    """The same to read the books with, as ``gateway.config.change.last_good`` has it."""
+    return readable(_config_path(path, os.environ), os.environ, now().date(), paths_only=paths_only)
 
 
 @dataclass(frozen=True, slots=True)

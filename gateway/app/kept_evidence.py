@@ -2,7 +2,7 @@
 
 from gateway.app.clock import now
 from gateway.config.load import Loaded
-from gateway.stores.evidence import EvidenceFile
+from gateway.stores.evidence_file import EvidenceFile
 
 
 def evidence_of(loaded: Loaded) -> EvidenceFile:

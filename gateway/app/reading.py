@@ -1,17 +1,10 @@
 """What commands read without a running gateway, and beside one. A database's own package is imported where one is configured."""
 
 from importlib import import_module
-from pathlib import Path
 
-from gateway.app.configuration import load_config
 from gateway.config.load import Loaded
 from gateway.ports import Books
 from gateway.stores.ledger.sqlite.books import SqliteBooks
-
-
-def open_books(config_path: Path | None) -> Books:
-    """The ledger of that configuration, for reading; raises ``ConfigInvalid`` or ``LedgerUnavailable``."""
-    return books_of(load_config(config_path))
 
 
 def books_of(loaded: Loaded) -> Books:

@@ -141,7 +141,7 @@ COMMANDS: Mapping[str, _Command | _Group] = {
     ),
     "requests": _Command(
         "gateway.cli.operations.requests",
-        "List the latest requests, or show one with all its ledger entries.",
+        "List the latest requests, all or those that the options name, or tell the story of one.",
     ),
     "evidence": _Command(
         "gateway.cli.operations.evidence",

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -19,11 +19,12 @@ from gateway.core.snapshot import Route, RouteState
 from gateway.engine.readiness_run import Readiness, WalkUnderWay
 from gateway.engine.routes.health import Health
 from gateway.engine.routes.overrides import Overrides
-from gateway.engine.routes.readiness_results import readiness_report, walk_report
+from gateway.engine.routes.readiness_results import walk_report
 from gateway.ports import AuditTrail
+from gateway.reports.document import plain
+from gateway.reports.operations.routes import RouteStatuses, readiness_document
 from gateway.server.admin_order import Unacceptable, Word, override_order, ready_order, word
 from gateway.server.admin_problem import problem
-from gateway.server.standing import RouteStatuses
 
 # What enabling a route does not mend: an override is lifted by itself, readiness is proven by a walk.
 _KEPT = frozenset({Reason.OVERRIDE, Reason.NOT_READY})
@@ -53,7 +54,7 @@ def admin_router(operations: Operations) -> APIRouter:
 def _add_routes(router: APIRouter, operations: Operations) -> None:
     @router.get("/routes")
     async def routes() -> Response:
-        return _answer({"revision": operations.reloader.loaded.snapshot.revision, "routes": _standings(operations).all()})
+        return _answer(_route_statuses(operations).document())
 
     @router.post("/routes/{route_id}/override")
     async def override(request: Request, route_id: str) -> Response:
@@ -64,7 +65,7 @@ def _add_routes(router: APIRouter, operations: Operations) -> None:
         details = {"route": route.id, "state": order.state.value, "for_s": round(order.for_s), "model": route.model}
         await _audit(operations, request, "route.override", order.word, details)
         await operations.overrides.put(route.id, order.state, order.for_s, order.word.who, order.word.why)
-        return _answer(_standings(operations).one(route))
+        return _answer(_route_statuses(operations).one(route))
 
     @router.delete("/routes/{route_id}/override")
     async def lift(request: Request, route_id: str) -> Response:
@@ -96,7 +97,7 @@ def _add_config(router: APIRouter, reloader: Reloader) -> None:
         first = ended.problems[0]
         rule = "a configuration takes effect as a whole, or not at all"
         detail = f"The configuration was refused; {ended.revision} stays in force."
-        return problem(422, detail, field=first.path, rule=rule, fix=first.fix, reload=_plain(_reload(ended)))
+        return problem(422, detail, field=first.path, rule=rule, fix=first.fix, reload=_reload(ended))
 
 
 async def _lifted(operations: Operations, request: Request, route_id: str, said: Word) -> Response:
@@ -114,13 +115,13 @@ async def _lifted(operations: Operations, request: Request, route_id: str, said:
         operations.health.forget((route_id,))
     if route is None:
         return _answer({"id": route_id, "override": None, "note": "The override is lifted; the configuration has no such route."})
-    return _answer(_standings(operations).one(route) | {"note": _note(route, lifted=was is not None, forgotten=bool(held))})
+    return _answer(_route_statuses(operations).one(route) | {"note": _note(route, lifted=was is not None, forgotten=bool(held))})
 
 
-def _standings(operations: Operations) -> RouteStatuses:
+def _route_statuses(operations: Operations) -> RouteStatuses:
     snapshot, overrides = operations.reloader.loaded.snapshot, operations.overrides.in_force()
     known, now = operations.readiness.results.known(), operations.clock()
-    readiness = {route.id: readiness_report(route, known.get(route.id), now) for route in snapshot.routes.values()}
+    readiness = {route.id: readiness_document(route, known.get(route.id), now) for route in snapshot.routes.values()}
     return RouteStatuses(snapshot, overrides, operations.suspensions(), operations.health.states(), readiness, today=now.date())
 
 
@@ -148,7 +149,8 @@ def _config(reloader: Reloader) -> dict[str, Any]:
 
 
 def _reload(ended: Reload) -> dict[str, Any]:
-    return asdict(ended) | {"problems": [asdict(it) | {"text": str(it)} for it in ended.problems]}
+    document: dict[str, Any] = plain(ended)
+    return document | {"problems": [plain(it) | {"text": str(it)} for it in ended.problems]}
 
 
 def _route(operations: Operations, route_id: str) -> Route:
@@ -168,14 +170,4 @@ async def _audit(operations: Operations, request: Request, what: str, said: Word
 
 
 def _answer(body: Mapping[str, Any]) -> Response:
-    return JSONResponse(_plain(body))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    return JSONResponse(plain(body))

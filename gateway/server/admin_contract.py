@@ -1,15 +1,14 @@
 """``GET /contracts/{id}`` of the admin plane: what is known of a contract, in its four layers, with what has been observed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 
-from gateway.core.readiness.contract_layers import Observed, layers
 from gateway.core.routing.observed_limits import Reading
 from gateway.core.snapshot import Route, Snapshot
+from gateway.reports.operations.contracts import contract_document, routes_of
 from gateway.server.admin_order import Unacceptable
 
 Readings = Callable[[Sequence[Route]], Sequence[Reading]]
@@ -29,26 +28,6 @@ def admin_contract_router(current: Callable[[], Snapshot], readings: Readings, c
             )
         found = readings(routes_of(contract_id, snapshot))
         observed = {(it.model, it.dimension): it.observed for it in found if it.observed is not None}
-        return contract_report(contract_id, snapshot, observed, clock().date())
+        return contract_document(contract_id, snapshot, observed, clock().date())
 
     return router
-
-
-def contract_report(contract_id: str, snapshot: Snapshot, observed: Observed | None, today: date) -> dict[str, Any]:
-    """Its reference, and the layers as JSON holds them."""
-    contract = snapshot.contracts[contract_id]
-    found = layers(contract, routes_of(contract_id, snapshot), observed, today)
-    return {
-        "contract": contract.reference,
-        "config_revision": snapshot.revision,
-        "layers": [asdict(layer) | {"facts": [_fact(asdict(fact)) for fact in layer.facts]} for layer in found],
-    }
-
-
-def routes_of(contract_id: str, snapshot: Snapshot) -> list[Route]:
-    """The contract's, in the configuration's order."""
-    return [route for route in snapshot.routes.values() if route.contract.id == contract_id]
-
-
-def _fact(fact: dict[str, Any]) -> dict[str, Any]:
-    return fact | {"on": None if fact["on"] is None else fact["on"].isoformat()}

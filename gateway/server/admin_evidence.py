@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.evidence.bundle import Audience, called_contracts, for_audience
+from gateway.core.evidence.bundle import Audience
 from gateway.ports import EvidenceStore, EvidenceUnavailable
+from gateway.reports.operations.evidence import OtherContract, evidence_for
 from gateway.server.admin_order import Unacceptable
 from gateway.server.evidence import written
 
@@ -31,11 +32,12 @@ def admin_evidence_router(store: EvidenceStore) -> APIRouter:
                 rule="kept by evidence.keep, days_max and requests_max of the configuration",
                 fix="GET the id that x-gateway-request-id names; `gateway requests ID` has the ledger's entries.",
             )
-        if contract and contract not in (called := called_contracts(found)):
-            fix = f"Ask for one of: {', '.join(called) or 'none, nobody was called'}."
+        try:
+            return written(evidence_for(found, audience, contract), request)
+        except OtherContract as other:
+            fix = f"Ask for one of: {', '.join(other.called) or 'none, nobody was called'}."
             rule = "the id of a contract whose provider was called"
-            raise Unacceptable(422, "The request has no attempt under it.", field="contract", rule=rule, fix=fix)
-        return written(for_audience(found, audience, contract), request)
+            raise Unacceptable(422, "The request has no attempt under it.", field="contract", rule=rule, fix=fix) from other
 
     return router
 

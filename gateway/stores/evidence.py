@@ -4,17 +4,16 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from gateway.core.evidence.bundle import Evidence
-from gateway.ports import EvidenceUnavailable
 from gateway.private import private_database, private_folder
 from gateway.stores.evidence_failure import damaged, failure_text
+from gateway.stores.evidence_file import LOCK_WAIT_S_MAX, EvidenceFile, since_of
 from gateway.stores.ledger.rows import microseconds_of
 from gateway.stores.same_files import Inode, inodes
 from gateway.stores.statements import statement
@@ -24,16 +23,13 @@ GATHER_S = 0.25
 GATHERED_MAX = 2_000
 # How often what has grown too old is deleted while nothing new comes.
 PRUNE_EVERY_S = 600.0
-LOCK_WAIT_S_MAX = 5.0
 VERSION = 1
 _CREATE = f"BEGIN IMMEDIATE;\n{statement('evidence_schema')}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
 _INSERT = "INSERT OR IGNORE INTO evidence (request_id, at, app, status, document) VALUES (?, ?, ?, ?, ?)"
 _TOO_OLD = "DELETE FROM evidence WHERE at < ?"
 _BY_APP = "SELECT app, count(*) FROM evidence GROUP BY app"
 _OLDEST_OF = "DELETE FROM evidence WHERE number IN (SELECT number FROM evidence WHERE app = ? ORDER BY number LIMIT ?)"
-_FIND = "SELECT document FROM evidence WHERE request_id = ? AND at >= ?"
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Evidence)
 _log = structlog.get_logger("gateway.evidence")
 _Row = tuple[str, int, str, int, bytes]
 
@@ -147,7 +143,7 @@ class SqliteEvidence:
         if self._connection is None:
             self._connection, self._inodes = _opened(self._path), inodes(self._path)
         connection = self._connection
-        since = microseconds_of(_since(self._clock(), self._days_max))
+        since = microseconds_of(since_of(self._clock(), self._days_max))
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(_INSERT, rows)
@@ -189,35 +185,6 @@ def surplus(kept: Mapping[str, int], most: int) -> dict[str, int]:
             break
         left, apps = left - count, apps - 1
     return {app: count - level for app, count in kept.items() if count > level}
-
-
-class EvidenceFile:
-    """The file as its readers see it, whether or not a gateway writes to it."""
-
-    def __init__(self, path: Path, days_max: int, clock: Callable[[], datetime]) -> None:
-        self._path, self._days_max, self._clock = path.resolve(), days_max, clock
-
-    def find(self, request_id: str) -> Evidence | None:
-        """``None`` where nothing is kept of that request; raises ``EvidenceUnavailable``."""
-        since = microseconds_of(_since(self._clock(), self._days_max))
-        try:
-            if not self._path.exists():
-                return None
-            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=LOCK_WAIT_S_MAX)) as connection:
-                row = connection.execute(_FIND, (request_id, since)).fetchone()
-        except (OSError, sqlite3.Error) as error:
-            raise EvidenceUnavailable(failure_text(self._path, "read", error)) from error
-        try:
-            return None if row is None else _DECODER.decode(row[0])
-        except msgspec.DecodeError as error:
-            raise EvidenceUnavailable(
-                f"The evidence of {request_id} in {self._path} was written by another version of the gateway. "
-                "Read it with that version; `gateway requests` has the ledger's entries."
-            ) from error
-
-
-def _since(now: datetime, days_max: int) -> datetime:
-    return now.astimezone(UTC) - timedelta(days=days_max)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

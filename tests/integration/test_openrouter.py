@@ -14,12 +14,12 @@ import aiohttp
 import pytest
 
 from gateway.app.adapters import probe_of
-from gateway.cli.configuration.providers import providers_report
 from gateway.config.load import load
 from gateway.core.request.images import ImageRequest, Operation
 from gateway.core.secret import Secret
 from gateway.core.snapshot import ProviderSettings, Timeouts
 from gateway.ports import UpstreamRefused
+from gateway.reports.configuration.providers import providers_document
 from tests.integration.openrouter import B64, GENERATION, MODEL, PNG, OpenRouter, openrouter
 from tests.integration.openrouter import KEY as PROVIDER_KEY
 from tests.integration.programs import House, start
@@ -246,7 +246,7 @@ async def test_memory_does_not_grow_with_the_files(house: House, there: OpenRout
 def test_it_is_listed_with_what_is_particular_to_it(house: House) -> None:
     """How it is spoken to, and that its costs are its own words."""
     loaded = load(Path(house.environment["GATEWAY_CONFIG"]), house.environment, date(2026, 11, 24))
-    [told] = providers_report(loaded.snapshot)["providers"]
+    [told] = providers_document(loaded.snapshot)["providers"]
     assert (told["dialect"], told["package"].partition(" ")[0]) == ("openrouter", "image-gateway")
     assert told["wire"] == ["adds resolution: 2K", "header x-title", "reports its cost in USD"]
 

@@ -64,8 +64,7 @@ def test_who_asks_for_help_or_the_version_waits_for_no_configuration(config: Pat
 )
 def test_a_reader_imports_neither_servers_nor_databases_that_are_not_configured(config: Path, arguments: list[str]) -> None:
     """No HTTP server or client, no PostgreSQL, no cryptography, no provider's SDK."""
-    allowed = {"structlog"} if arguments[0] == "evidence" else set()
-    assert imported(config, *arguments) & HEAVY == allowed
+    assert imported(config, *arguments) & HEAVY == set()
 
 
 def test_a_gateway_imports_only_what_its_configuration_uses(config: Path) -> None:

@@ -1,7 +1,5 @@
 """``gateway audit``: is the audit log what was written, and what does it say."""
 
-import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,17 +7,10 @@ import typer
 
 from gateway.cli.configuration.config import AUDIT_FILE, house_folder
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import ConfigOption
+from gateway.cli.terminal.option import ConfigOption, TextFormat, TextFormatOption
+from gateway.cli.terminal.tables import show_json
 from gateway.stores.audit_log import AuditBroken, latest
 from gateway.stores.audit_log import verify as verified
-
-
-class Format(StrEnum):
-    """How the entries are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
 
 FileArgument = Annotated[Path | None, typer.Argument(help="The log; else audit.jsonl in the configuration's history folder.")]
 
@@ -43,13 +34,13 @@ def entries(
     file: FileArgument = None,
     last: Annotated[int, typer.Option(min=1, max=100_000, help="How many of the latest entries are listed.")] = 20,
     config: ConfigOption = None,
-    format: Annotated[Format, typer.Option(help="text for people, json for programs.")] = Format.TEXT,
+    format: TextFormatOption = TextFormat.TEXT,
 ) -> None:
     """List the latest entries, the newest last: who changed what, when and why. It does not verify them."""
     with failing_clearly():
         found = latest(_path(file, config), last)
-    if format is Format.JSON:
-        typer.echo(json.dumps({"entries": found}, indent=2, ensure_ascii=False))
+    if format is TextFormat.JSON:
+        show_json({"entries": found})
         return
     for entry in found:
         at = entry["at"][:19].replace("T", " ")

@@ -1,65 +1,59 @@
 """``gateway check`` and ``gateway schema``: is the configuration right, what would it do, and what may stand in it."""
 
-import json
-import sys
-from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from gateway.app.configuration import load_config
-from gateway.cli.terminal.tables import show
-from gateway.config.load import Loaded
+from gateway.cli.terminal.option import TextFormat, TextFormatOption
+from gateway.cli.terminal.tables import show, show_json
+from gateway.config.load import Loaded, Secrets
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.schema.json_schema import json_schema
-from gateway.core.snapshot import Model, Route, Snapshot
-
-
-class Format(StrEnum):
-    """How the result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
+from gateway.core.snapshot import Snapshot
+from gateway.reports.configuration.overview import apps_count, models_of, overview_document, problems_document
 
 
 def check(
     config: Annotated[
         Path | None, typer.Argument(help="Configuration file. Default: $GATEWAY_CONFIG, else config/gateway.yaml.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="text for people, json for programs.")] = Format.TEXT,
+    format: TextFormatOption = TextFormat.TEXT,
+    without_secrets: Annotated[
+        bool, typer.Option("--without-secrets", help="Check all but that the secrets are there: for a pull request.")
+    ] = False,
 ) -> None:
     """Check a configuration without serving it: every mistake at once with its place (exit 1), or who serves what (exit 0)."""
     try:
-        loaded = _checked(config)
+        loaded = _checked(config, Secrets.NONE if without_secrets else Secrets.ALL)
     except ConfigInvalid as invalid:
         _print_problems(invalid.problems, format)
         raise typer.Exit(1) from invalid
-    if format is Format.JSON:
-        _print_json(_report(loaded))
+    if format is TextFormat.JSON:
+        show_json(overview_document(loaded))
     else:
         _print_summary(loaded)
 
 
 def schema() -> None:
     """Print the configuration's JSON Schema, for editors that complete and check YAML."""
-    _print_json(json_schema())
+    show_json(json_schema())
 
 
-def _checked(config: Path | None) -> Loaded:
+def _checked(config: Path | None, secrets: Secrets) -> Loaded:
     """What loads, and would also serve today: a check refuses contracts that are used outside their dates."""
-    loaded = load_config(config)
+    loaded = load_config(config, secrets=secrets)
     if loaded.expired:
         raise ConfigInvalid(loaded.expired)
     return loaded
 
 
-def _print_problems(problems: tuple[Problem, ...], format: Format) -> None:
-    if format is Format.JSON:
-        _print_json({"ok": False, "revision": None, "problems": [asdict(it) for it in problems], "warnings": [], "models": []})
+def _print_problems(problems: tuple[Problem, ...], format: TextFormat) -> None:
+    if format is TextFormat.JSON:
+        show_json(problems_document(problems))
         return
     for problem in problems:
         typer.echo(str(problem), err=True)
@@ -80,9 +74,9 @@ def _table(snapshot: Snapshot) -> Table:
         table.add_column(
             heading, overflow="fold", no_wrap=heading == "contract", justify="right" if heading == "apps" else "left"
         )
-    for model in _models(snapshot):
+    for model in models_of(snapshot):
         aliases = "".join(f"\n  [dim]{alias}[/dim]" for alias in model.aliases)
-        name, apps = f"[bold]{model.name}[/bold]{aliases}", str(_apps_count(model, snapshot))
+        name, apps = f"[bold]{model.name}[/bold]{aliases}", str(apps_count(model, snapshot))
         for route in model.routes:
             contract = route.contract
             table.add_row(
@@ -96,49 +90,6 @@ def _table(snapshot: Snapshot) -> Table:
             )
             name = apps = ""
     return table
-
-
-def _report(loaded: Loaded) -> dict[str, Any]:
-    models = [
-        {
-            "name": model.name,
-            "aliases": list(model.aliases),
-            "apps": _apps_count(model, loaded.snapshot),
-            "routes": [_route_report(route) for route in model.routes],
-        }
-        for model in _models(loaded.snapshot)
-    ]
-    warnings = [asdict(it) for it in loaded.warnings]
-    contracts = {key: asdict(contract) for key, contract in loaded.snapshot.contracts.items()}
-    summary = {"ok": True, "revision": loaded.snapshot.revision, "problems": [], "warnings": warnings}
-    return summary | {"models": models, "contracts": contracts}
-
-
-def _route_report(route: Route) -> dict[str, str]:
-    return {
-        "id": route.id,
-        "state": route.state.value,
-        "provider": route.provider.id,
-        "upstream_model": route.upstream_model,
-        "contract": route.contract.reference,
-        "billing_owner": route.contract.billing.owner,
-        "price_list": route.price_list.id,
-        "currency": route.price_list.currency,
-    }
-
-
-def _models(snapshot: Snapshot) -> list[Model]:
-    """Each model once: the snapshot also finds it under its aliases."""
-    return [model for name, model in snapshot.models.items() if name == model.name]
-
-
-def _apps_count(model: Model, snapshot: Snapshot) -> int:
-    """How many apps may use the model."""
-    return len({app.id for app in snapshot.apps.values() if app.may_use(model.name)})
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def _counted(count: int, noun: str) -> str:

@@ -1,12 +1,9 @@
 """``gateway config``: what a change would do in plain words, what was in force before, and the way back."""
 
-import json
 import os
 import pwd
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -15,14 +12,17 @@ import typer
 
 from gateway.app.configuration import DEFAULT_CONFIG, load_config
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import ConfigOption
+from gateway.cli.terminal.option import ConfigOption, TextFormat, TextFormatOption
+from gateway.cli.terminal.tables import show_json
 from gateway.config.change.difference import Change, differences
-from gateway.config.change.history import History, HistoryUnusable, Revision, history_folder
+from gateway.config.change.history import History, HistoryUnusable, history_folder
 from gateway.config.change.rehearsal import RollbackRefused, rehearse
 from gateway.config.change.rollback import Rollback
 from gateway.config.load import Loaded
 from gateway.config.problem import ConfigInvalid
 from gateway.config.source.document import read_tree
+from gateway.reports.configuration.changes import changes_document, history_document
+from gateway.reports.document import plain
 from gateway.stores.audit_log import AuditLog
 
 AUDIT_FILE = "audit.jsonl"
@@ -31,24 +31,16 @@ SET_ASIDE = "set-aside"
 _REVISIONS_MAX = 10_000
 
 
-class Format(StrEnum):
-    """How the result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 HistoryOption = Annotated[
     Path | None,
     typer.Option("--history", help="The history's folder; else as the configuration says. Needed where it cannot be read."),
 ]
-FormatOption = Annotated[Format, typer.Option(help="text for people, json for programs.")]
 
 
 def diff(
     old: Annotated[str, typer.Argument(help="Main file of a configuration, or the id of a kept revision.")],
     new: Annotated[Path, typer.Argument(help="Main file of the configuration that would follow.")],
-    format: FormatOption = Format.TEXT,
+    format: TextFormatOption = TextFormat.TEXT,
 ) -> None:
     """Say in plain words what changes from OLD to NEW: money first, then data, routing, limits, access and settings."""
     with failing_clearly():
@@ -56,8 +48,8 @@ def diff(
         before = load_config(Path(old)) if Path(old).exists() else _kept(old, new, after)
         changes = differences(before, after)
     ids = before.snapshot.revision, after.snapshot.revision
-    if format is Format.JSON:
-        _print_json({"old": ids[0], "new": ids[1], "changes": [asdict(change) for change in changes]})
+    if format is TextFormat.JSON:
+        show_json(changes_document(*ids, changes))
     elif not changes:
         typer.echo("No difference.")
     else:
@@ -65,12 +57,12 @@ def diff(
         _print_changes(changes, "")
 
 
-def history(config: ConfigOption = None, folder: HistoryOption = None, format: FormatOption = Format.TEXT) -> None:
+def history(config: ConfigOption = None, folder: HistoryOption = None, format: TextFormatOption = TextFormat.TEXT) -> None:
     """List the configurations that were in force, newest first: when, who, why, and what changed."""
     with failing_clearly():
         kept = _house(config, folder).revisions()
-    if format is Format.JSON:
-        _print_json({"revisions": [_report(revision) for revision in kept]})
+    if format is TextFormat.JSON:
+        show_json(history_document(kept))
         return
     if not kept:
         typer.echo("No revision is kept yet: a gateway keeps each configuration that it takes into force.")
@@ -86,7 +78,7 @@ def rollback(
     why: Annotated[str, typer.Option(help="The reason, for the history and the audit log.")],
     config: ConfigOption = None,
     folder: HistoryOption = None,
-    format: FormatOption = Format.TEXT,
+    format: TextFormatOption = TextFormat.TEXT,
 ) -> None:
     """Put the files of an earlier configuration back in place; a running gateway takes it into force by itself."""
     path, at = _path(config), datetime.now(UTC)
@@ -100,8 +92,8 @@ def rollback(
         except RollbackRefused as refused:
             typer.echo(f"gateway: {refused}", err=True)
             raise typer.Exit(1) from refused
-    if format is Format.JSON:
-        _print_json(asdict(done))
+    if format is TextFormat.JSON:
+        show_json(plain(done))
         return
     if not done.written and not done.moved:
         typer.echo(f"The files already are those of revision {done.revision}. Nothing was changed.")
@@ -155,24 +147,8 @@ def _kept(id: str, beside: Path, after: Loaded) -> Loaded:
         raise HistoryUnusable(str(refused)) from refused
 
 
-def _report(revision: Revision) -> dict[str, object]:
-    return {
-        "id": revision.id,
-        "at": revision.at.isoformat(),
-        "who": revision.who,
-        "why": revision.why,
-        "sha256": revision.sha256,
-        "files": list(revision.files),
-        "changes": [asdict(change) for change in revision.changes],
-    }
-
-
 def _print_changes(changes: Sequence[Change], indent: str) -> None:
     for weight, group in groupby(changes, key=lambda change: change.weight):
         typer.echo(f"{indent}{weight}")
         for change in group:
             typer.echo(f"{indent}  - {change}")
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -2,33 +2,24 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from gateway.app.configuration import load_config
-from gateway.cli.configuration.explain_report import plan_json, plan_tables
+from gateway.cli.configuration.plan_table import plan_tables
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import ConfigOption
-from gateway.cli.terminal.tables import show
+from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
+from gateway.cli.terminal.tables import show, show_json
 from gateway.config.load import Loaded
 from gateway.core.outcome import Refusal
 from gateway.core.request.images import Operation, TextWish, parse
 from gateway.core.routing.choice import draw_of
 from gateway.core.routing.eligibility import Conditions
-from gateway.core.routing.no_route import no_route_refusal
 from gateway.core.routing.placement import responds
-from gateway.core.routing.plan import survey
 from gateway.core.snapshot import App
 from gateway.engine.routes.overrides import Overrides
-
-
-class Format(StrEnum):
-    """How the plan is written."""
-
-    TABLE = "table"
-    JSON = "json"
+from gateway.reports.configuration.plan import plan_document, plan_report
 
 
 def explain(  # noqa: PLR0917 -- typer calls it by name
@@ -46,7 +37,7 @@ def explain(  # noqa: PLR0917 -- typer calls it by name
     user: Annotated[str, typer.Option(help="The end user (safety_identifier), for whom a split always chooses the same.")] = "",
     require_contract: Annotated[str, typer.Option(help="What the caller sends as x-gateway-require-contract.")] = "",
     config: ConfigOption = None,
-    format: Annotated[Format, typer.Option(help="How the plan is written.")] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """Print the plan of a request: the routes that may serve it in order, and for every other one each reason why not.
 
@@ -72,16 +63,15 @@ def explain(  # noqa: PLR0917 -- typer calls it by name
             request = replace(request, operation=Operation.RESPONSE, text=TextWish())
         request = replace(request, contract=require_contract)
         conditions = Conditions(_now(), overrides.suspensions(), draw_of(caller.id, user))
-        found = survey(request, caller, loaded.snapshot, conditions)
+        report = plan_report(request, caller, loaded.snapshot, conditions)
     except Refusal as refused:
         typer.echo(f"gateway: it would be refused: {refused.message}", err=True)
         raise typer.Exit(1) from refused
-    refusal = None if found.candidates else no_route_refusal(found.model, found.dropped, conditions.now)
     if format is Format.JSON:
-        typer.echo(plan_json(found, refusal))
+        show_json(plan_document(report))
     else:
-        show(*plan_tables(found, refusal, drawn=not user))
-    if refusal is not None:
+        show(*plan_tables(report, drawn=not user))
+    if report.refusal is not None:
         raise typer.Exit(1)
 
 

@@ -1,9 +1,6 @@
 """``gateway config shadow``: what another configuration would have done with the latest requests."""
 
-import json
-from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +8,12 @@ import typer
 
 from gateway.app.configuration import load_config
 from gateway.cli.terminal.failing import failing_clearly
+from gateway.cli.terminal.option import TextFormat, TextFormatOption
+from gateway.cli.terminal.tables import show_json
 from gateway.core.routing.shadow import Place, Shadow
 from gateway.core.routing.shadow import shadow as replayed
+from gateway.reports.configuration.shadow import shadow_document
 from gateway.telemetry.decision_log import decisions
-
-
-class Format(StrEnum):
-    """How the result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def shadow(
@@ -31,7 +24,7 @@ def shadow(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Today's configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="text for people, json for programs.")] = Format.TEXT,
+    format: TextFormatOption = TextFormat.TEXT,
 ) -> None:
     """Replay recorded decisions under NEW: how many requests would move where, cost how much more, or be refused.
 
@@ -49,8 +42,8 @@ def shadow(
         typer.echo(f"gateway: no decision is recorded at {path}: a running gateway records them (decisions.kept_max).", err=True)
         raise typer.Exit(1)
     found = replayed(recorded, today.snapshot, then.snapshot, datetime.now(UTC))
-    if format is Format.JSON:
-        typer.echo(json.dumps(_report(found), indent=2))
+    if format is TextFormat.JSON:
+        show_json(shadow_document(found))
         return
     for line in _lines(found, recorded[0].at, recorded[-1].at):
         typer.echo(line)
@@ -74,25 +67,3 @@ def _lines(found: Shadow, first: datetime, last: datetime) -> list[str]:
 
 def _named(place: Place) -> str:
     return f"{place.contract} ({place.route})"
-
-
-def _report(found: Shadow) -> dict[str, object]:
-    """Amounts as decimal texts."""
-    return {
-        "decisions": found.decisions,
-        "unmoved": found.unmoved,
-        "neither": found.neither,
-        "moved": [{"from": asdict(was), "to": asdict(to), "count": count} for (was, to), count in found.moved.most_common()],
-        "refused": [{"from": asdict(was), "code": code, "count": count} for (was, code), count in found.refused.most_common()],
-        "served": [{"to": asdict(place), "count": count} for place, count in found.served.most_common()],
-        "totals": {
-            currency: {
-                "old": str(total.old.amount),
-                "new": str(total.new.amount),
-                "difference": str(total.difference),
-                "old_unknown": total.old.unknown,
-                "new_unknown": total.new.unknown,
-            }
-            for currency, total in sorted(found.totals.items())
-        },
-    }

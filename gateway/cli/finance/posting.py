@@ -11,9 +11,9 @@ from gateway.cli.terminal.addressee import Addressee
 from gateway.cli.terminal.admin_client import NoAnswer, ask
 from gateway.config.load import Loaded
 from gateway.core.ledger.adjustment import Adjustment
-from gateway.core.money.amount import amount_text
 from gateway.engine.money.adjusting import BATCH_MAX, Adjusting, Posted
 from gateway.ports import LedgerUnavailable
+from gateway.reports.finance.reconciliation import adjustment_document
 
 
 class Posting:
@@ -37,7 +37,7 @@ class Posting:
 
     def _post(self, batch: Sequence[Adjustment]) -> Posted:
         if self._here is None:
-            said = {"who": self._who, "why": self._why, "adjustments": [*map(_plain, batch)]}
+            said = {"who": self._who, "why": self._why, "adjustments": [*map(adjustment_document, batch)]}
             try:
                 if not self._greeted:
                     self._to.greet()
@@ -67,15 +67,3 @@ def posting(loaded: Loaded, to: Addressee, *, who: str, why: str) -> Iterator[Po
     """What posts to the gateway at ``to`` or, from the first time that nobody answers there, to the ledger itself."""
     with ExitStack() as stack:
         yield Posting(loaded, to, stack, who=who, why=why)
-
-
-def _plain(it: Adjustment) -> dict[str, object]:
-    return {
-        "request_id": it.request_id,
-        "attempt": it.attempt,
-        "amount": amount_text(it.amount),
-        "currency": it.currency,
-        "basis": it.basis.value,
-        "reference": it.reference,
-        "reason": it.reason,
-    }

@@ -2,9 +2,8 @@
 
 import re
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
@@ -15,43 +14,18 @@ from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
 from gateway.cli.finance.export.progress import watched
 from gateway.cli.finance.posting import Posting, posting
-from gateway.cli.finance.reprice_report import Booked, RepriceReport, reprice_json, reprice_tables
+from gateway.cli.finance.reprice_table import reprice_tables
 from gateway.cli.terminal.addressee import Addressee, OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import AdminOption, ConfigOption, WhoOption, who_of
 from gateway.cli.terminal.period import naming, period_of
-from gateway.cli.terminal.tables import show
+from gateway.cli.terminal.tables import show, show_json
 from gateway.config.load import Loaded
 from gateway.core.finance.repricing import Repriced, Unpriced, reference_of
-from gateway.core.finance.repricing import reprice as repriced
-from gateway.core.finance.repricing_tally import RepricingTally
 from gateway.core.ledger.adjustment import Unbookable
-from gateway.core.money.pricing import PriceList
 from gateway.engine.money.adjusting import BATCH_MAX
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """Attempts begun in ``[begin, end)`` under these contracts, each with the newest list of its series."""
-
-    loaded: Loaded
-    price_list: PriceList
-    contracts: Mapping[str, PriceList]
-    begin: datetime
-    end: datetime
-
-    @contextmanager
-    def results(self) -> Iterator[Generator[Repriced | Unpriced, None, None]]:
-        """All of the period, one after the other, with a bar."""
-        found = books_of(self.loaded).attempts(self.begin, self.end)
-        with closing(watched(found, self.begin, self.end)) as attempts:
-            yield (
-                result
-                for entries in attempts
-                if (series := self.contracts.get(entries[0].attribution.contract)) is not None
-                and (result := repriced(entries, self.price_list, series)) is not None
-            )
+from gateway.reports.finance.repricing import Booked, RepriceOrder, reprice_document, reprice_report, repriced
 
 
 def reprice(  # noqa: PLR0917 -- typer calls it by name
@@ -84,23 +58,27 @@ def reprice(  # noqa: PLR0917 -- typer calls it by name
             if begin is None or begin >= now:
                 raise ValueError("Nothing has begun since then.")
         order = _order(loaded, price_list, contract, begin, min(end or now, now))
-        tally = RepricingTally()
-        with order.results() as results:
-            for result in results:
-                tally.add(result)
-        converted = None if currency is None else tally.converted(currency, loaded.snapshot.exchange.values())
-        report = RepriceReport(tally, order.price_list, tuple(order.contracts), order.begin, order.end, converted)
+        with _results(loaded, order) as results:
+            report = reprice_report(results, order, currency, loaded.snapshot.exchange.values())
+        adjustments = report.tally.adjustments
         booked: Booked | None = None
         if not as_json:
             show(*reprice_tables(report))
-        if tally.adjustments and _confirmed(tally.adjustments, yes=yes, asking=not as_json):
+        if adjustments and _confirmed(adjustments, yes=yes, asking=not as_json):
             said = why or f"repriced by {reference_of(order.price_list).partition(':')[2]} since {order.begin:%Y-%m-%d %H:%M} UTC"
-            booked = _book(order, to_order(admin, config), who=who_of(who), why=said)
+            booked = _book(loaded, order, to_order(admin, config), who=who_of(who), why=said)
         if as_json:
-            typer.echo(reprice_json(report, booked), nl=False)
+            show_json(reprice_document(report, booked))
 
 
-def _order(loaded: Loaded, name: str, contracts: Sequence[str] | None, begin: datetime, end: datetime) -> _Order:
+@contextmanager
+def _results(loaded: Loaded, order: RepriceOrder) -> Iterator[Iterator[Repriced | Unpriced]]:
+    """All of the period, with a bar."""
+    with closing(watched(books_of(loaded).attempts(order.begin, order.end), order.begin, order.end)) as attempts:
+        yield repriced(attempts, order)
+
+
+def _order(loaded: Loaded, name: str, contracts: Sequence[str] | None, begin: datetime, end: datetime) -> RepriceOrder:
     lists = loaded.snapshot.price_lists
     with naming("--list"):
         if (price_list := lists.get(name)) is None:
@@ -111,12 +89,12 @@ def _order(loaded: Loaded, name: str, contracts: Sequence[str] | None, begin: da
         with naming("--list"):
             if not using:
                 raise ValueError(f"No contract has the price list '{name}'. Enter it in one, or name those meant: --contract.")
-        return _Order(loaded, price_list, using, begin, end)
+        return RepriceOrder(price_list, using, begin, end)
     with naming("--contract"):
         if unknown := [key for key in contracts if key not in series]:
             known = ", ".join(sorted(series))
             raise ValueError(f"There is no contract '{unknown[0]}'. Configured are: {known}.")
-    return _Order(loaded, price_list, {key: using.get(key, price_list) for key in contracts}, begin, end)
+    return RepriceOrder(price_list, {key: using.get(key, price_list) for key in contracts}, begin, end)
 
 
 def _confirmed(count: int, *, yes: bool, asking: bool) -> bool:
@@ -132,12 +110,12 @@ def _confirmed(count: int, *, yes: bool, asking: bool) -> bool:
     return False
 
 
-def _book(order: _Order, to: Addressee, *, who: str, why: str) -> Booked:
+def _book(loaded: Loaded, order: RepriceOrder, to: Addressee, *, who: str, why: str) -> Booked:
     """Reads the period anew: the adjustments need not fit into memory, and one that somebody has booked meanwhile is not made."""
-    with posting(order.loaded, to, who=who, why=why) as posted:
+    with posting(loaded, to, who=who, why=why) as posted:
         try:
             # The ledger is read to its end before it is closed: `posting` is outside.
-            with order.results() as results:
+            with _results(loaded, order) as results:
                 found = (it.adjustment for it in results if isinstance(it, Repriced) and it.adjustment is not None)
                 while batch := tuple(islice(found, BATCH_MAX)):
                     posted.post(batch)

@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
-from gateway.cli.finance.spend_paper import Show, spend_csv, spend_json, spend_table
 from gateway.cli.finance.spend_query import DIMENSIONS, dimensions_of, earlier_of, only_of
-from gateway.cli.finance.spend_report import Ask, InCurrency, spend_report
+from gateway.cli.finance.spend_table import Show, spend_csv, spend_table
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.cli.terminal.period import month_or_period, naming
-from gateway.cli.terminal.tables import show
+from gateway.cli.terminal.tables import show, show_json
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.core.finance.spend import SpendQuery
+from gateway.reports.finance.spend import Ask, InCurrency, spend_document, spend_report
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -72,7 +72,7 @@ def spend(
         if currency is not None and not _CURRENCY.fullmatch(currency):
             raise ValueError(f"'{currency}' is no currency. Write EUR, by ISO 4217.")
     with failing_clearly():
-        loaded = load_config(config)
+        loaded = config_to_read(config, paths_only=currency is None)
         ask: Ask = partial(books_of(loaded).spend, kept_sums=not entries)
         if currency is None:
             report = spend_report(query, ask, earlier)
@@ -83,7 +83,7 @@ def spend(
         case Format.TABLE:
             show(spend_table(report, shown or ()))
         case Format.JSON:
-            typer.echo(spend_json(report), nl=False)
+            show_json(spend_document(report))
         case Format.CSV:
             typer.echo(spend_csv(report), nl=False)
 

@@ -1,9 +1,7 @@
 """``gateway contract``: usage tier, model capacity, service_tier and route terms of a contract, kept apart."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -11,28 +9,21 @@ from urllib.parse import quote
 import typer
 
 from gateway.app.configuration import load_config
-from gateway.cli.operations.contract_report import contract_tables
+from gateway.cli.operations.contract_table import contract_tables
 from gateway.cli.terminal.addressee import to_ask
 from gateway.cli.terminal.admin_client import Declined, NoAnswer, ask
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import AdminOption, ConfigOption
-from gateway.cli.terminal.tables import show
+from gateway.cli.terminal.option import AdminOption, ConfigOption, Format, FormatOption
+from gateway.cli.terminal.tables import show, show_json
 from gateway.config.suggestion import suggestion
-from gateway.server.admin_contract import contract_report
-
-
-class Format(StrEnum):
-    """How it is written."""
-
-    TABLE = "table"
-    JSON = "json"
+from gateway.reports.operations.contracts import contract_document
 
 
 def contract(
     id: Annotated[str, typer.Argument(metavar="CONTRACT", help="The contract's id.")],
     admin: AdminOption = None,
     config: ConfigOption = None,
-    format: Annotated[Format, typer.Option(help="How it is written.")] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """Print what is known of a contract in four separate blocks, each with sources, dates and what it does not prove."""
     url = to_ask(admin, config)
@@ -48,7 +39,7 @@ def contract(
         typer.echo("gateway: What follows is the file's word; nothing was observed.", err=True)
         report = _written(id, config)
     if format is Format.JSON:
-        typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
+        show_json(report)
     else:
         show(*contract_tables(report))
 
@@ -59,4 +50,4 @@ def _written(id: str, config: Path | None) -> Mapping[str, Any]:
     if id not in snapshot.contracts:
         fix = suggestion(id, snapshot.contracts, kind="contracts")
         raise typer.BadParameter(f"There is no contract '{id}'. {fix}", param_hint="CONTRACT")
-    return contract_report(id, snapshot, None, datetime.now(UTC).date())
+    return contract_document(id, snapshot, None, datetime.now(UTC).date())

@@ -3,7 +3,6 @@
 import json
 import sys
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,29 +10,27 @@ import typer
 from rich.table import Table
 
 from gateway.app.configuration import load_config
-from gateway.app.reading import open_books
-from gateway.cli.operations.requests_report import list_json, list_table
+from gateway.app.reading import books_of
+from gateway.cli.operations.requests_table import list_table
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import ConfigOption
-from gateway.cli.terminal.tables import show
+from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
+from gateway.cli.terminal.tables import show, show_json
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.config.problem import ConfigInvalid
 from gateway.core.contract.contract import VerificationState
 from gateway.core.diagnosis.facts import Facts
 from gateway.core.diagnosis.provider_error import read_error
 from gateway.core.diagnosis.rules import diagnose as diagnosed
-from gateway.core.outcome import Diagnosis, Owner, Stage
+from gateway.core.ledger.request_query import Member, RequestQuery
+from gateway.core.outcome import Owner, Stage
 from gateway.core.redaction.provider_settings import ours_at
 from gateway.core.redaction.secrets import redact_foreign
+from gateway.reports.operations.diagnosis import diagnosis_document
+from gateway.reports.operations.requests import requests_document
 
 BODY_BYTES_MAX = 64 * 1024
-LOOKED_AT_MAX = 100_000
-
-
-class Format(StrEnum):
-    """How the result is written."""
-
-    TABLE = "table"
-    JSON = "json"
+LISTED_MAX = 1_000
+_UNKNOWN = RequestQuery(only={Member.OWNER: frozenset({Owner.UNKNOWN.value})})
 
 
 def diagnose(  # noqa: PLR0917 -- typer calls it by name
@@ -48,7 +45,7 @@ def diagnose(  # noqa: PLR0917 -- typer calls it by name
     usage_tier: Annotated[str, typer.Option(help="The usage tier that the contract records.")] = "",
     unknown: Annotated[bool, typer.Option("--unknown", help="List the latest attempts whose failure no rule has known.")] = False,
     config: ConfigOption = None,
-    format: Annotated[Format, typer.Option(help="How the result is written.")] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """Say whose an error is: owner, rule, what to check first, when to stop, whether money may be gone. Nothing is sent."""
     if unknown:
@@ -57,9 +54,9 @@ def diagnose(  # noqa: PLR0917 -- typer calls it by name
     headers = dict(_header(text) for text in header or ())
     error = read_error(_value(_read(body)), headers)
     found = diagnosed(Facts(Stage.STATUS, status, error, verification=verification, usage_tier=usage_tier))
-    report = _report(found, _unsaid(error.message, config))
+    report = diagnosis_document(found, _unsaid(error.message, config))
     if format is Format.JSON:
-        typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
+        show_json(report)
         return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in report.items():
@@ -75,24 +72,11 @@ def _unsaid(text: str, config: Path | None) -> str:
     return redact_foreign(text)
 
 
-def _report(found: Diagnosis, read: str) -> dict[str, object]:
-    return {
-        "owner": found.owner.value,
-        "rule": found.rule,
-        "confidence": found.confidence.value,
-        "first_check": found.first_check,
-        "stop_rule": found.stop_rule,
-        "retryable": found.retryable,
-        "billed": found.billed.value,
-        "read": read[:500],
-    }
-
-
 def _list_unknown(config: Path | None, format: Format) -> None:
     with failing_clearly():
-        entries = [it for it in open_books(config).requests(LOOKED_AT_MAX) if it.owner == Owner.UNKNOWN]
+        entries = books_of(config_to_read(config, paths_only=True)).requests(LISTED_MAX, _UNKNOWN)
     if format is Format.JSON:
-        typer.echo(list_json(entries), nl=False)
+        show_json(requests_document(entries))
     elif entries:
         show(list_table(entries))
     else:

@@ -1,18 +1,19 @@
 """``gateway evidence``: what is kept of a request, ready for a ticket."""
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from gateway.app.configuration import load_config
 from gateway.app.kept_evidence import evidence_of
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
-from gateway.core.evidence.bundle import Audience, Evidence, called_contracts, for_audience
+from gateway.cli.terminal.tables import show_json
+from gateway.cli.terminal.to_read import config_to_read
+from gateway.core.evidence.bundle import Audience, Evidence, called_contracts
 from gateway.core.evidence.document import document_of
 from gateway.core.evidence.markdown import markdown_of
+from gateway.reports.operations.evidence import OtherContract, evidence_for
 
 
 class Format(StrEnum):
@@ -35,7 +36,7 @@ def evidence(
 ) -> None:
     """Print the evidence of a request: ids, statuses, errors, limits, timings, whose it is. No key, prompt or image is in it."""
     with failing_clearly():
-        found = evidence_of(load_config(config)).find(id)
+        found = evidence_of(config_to_read(config, paths_only=True)).find(id)
     if found is None:
         typer.echo(
             f"gateway: no evidence is kept of the request '{id}'. It is kept where something failed (evidence.keep), for "
@@ -45,7 +46,7 @@ def evidence(
         raise typer.Exit(1)
     shown = _shown(found, for_, contract)
     if format is Format.JSON:
-        typer.echo(json.dumps(document_of(shown), indent=2, ensure_ascii=False))
+        show_json(document_of(shown))
     else:
         typer.echo(markdown_of(shown), nl=False)
 
@@ -54,14 +55,16 @@ def _shown(found: Evidence, audience: Audience, contract: str | None) -> Evidenc
     if audience is not Audience.PROVIDER:
         if contract is not None:
             raise typer.BadParameter("It goes with --for provider only.", param_hint="--contract")
-        return for_audience(found, audience)
+        return evidence_for(found, audience)
     called = called_contracts(found)
     if not called:
         typer.echo("gateway: nobody was called for this request, so no provider can help. Use --for ops.", err=True)
         raise typer.Exit(1)
-    if contract is not None and contract not in called:
-        raise typer.BadParameter(f"Attempts were made under {', '.join(called)}.", param_hint="--contract")
     about = contract or called[0]
+    try:
+        shown = evidence_for(found, audience, about)
+    except OtherContract as other:
+        raise typer.BadParameter(str(other), param_hint="--contract") from other
     if others := [it for it in called if it != about]:
         typer.echo(f"gateway: this is about {about}; for the attempts under {', '.join(others)} use --contract.", err=True)
-    return for_audience(found, audience, about)
+    return shown

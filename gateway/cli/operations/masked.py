@@ -1,26 +1,18 @@
 """``gateway masked``: which contracts fail while a fallback covers them."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
-from gateway.cli.operations.masked_report import MaskedReport, masked_json, masked_table
+from gateway.cli.operations.masked_table import masked_table
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import ConfigOption
+from gateway.cli.terminal.option import ConfigOption, Format, FormatOption
 from gateway.cli.terminal.period import period_of
-from gateway.cli.terminal.tables import show
-from gateway.core.ledger.masked import masked as masked_in
-
-
-class Format(StrEnum):
-    """How the report is written."""
-
-    TABLE = "table"
-    JSON = "json"
+from gateway.cli.terminal.tables import show, show_json
+from gateway.cli.terminal.to_read import config_to_read
+from gateway.reports.operations.masked import masked_document, masked_report
 
 
 def masked(
@@ -28,17 +20,15 @@ def masked(
         str | None, typer.Option(help="Failures at or after: a date or time in UTC, or how long ago (7d, 24h, 30m).")
     ] = None,
     until: Annotated[str | None, typer.Option(help="Failures before: the same forms.")] = None,
-    format: Annotated[Format, typer.Option(help="How the report is written.")] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
     config: ConfigOption = None,
 ) -> None:
     """Show whose failures another contract covered, since when, and what the cover cost beyond the failed contract's price."""
     begin, end = period_of(since, until, datetime.now(UTC))
     with failing_clearly():
-        loaded = load_config(config)
-        books, snapshot = books_of(loaded), loaded.snapshot
-        found = masked_in(books.covered(begin, end), snapshot.price_lists, books.stood_in(begin, end), snapshot.routes)
-        report = MaskedReport(begin, end, found)
+        loaded = config_to_read(config)
+        report = masked_report(books_of(loaded), loaded.snapshot, begin, end)
     if format is Format.JSON:
-        typer.echo(masked_json(report), nl=False)
+        show_json(masked_document(report))
     else:
         show(masked_table(report))

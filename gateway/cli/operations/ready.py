@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -12,12 +11,12 @@ import typer
 
 from gateway.app.configuration import load_config
 from gateway.app.readiness_run import walking
-from gateway.cli.operations.ready_report import ready_json, ready_table
+from gateway.cli.operations.ready_table import all_ready, ready_table
 from gateway.cli.terminal.addressee import OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined, NoAnswer, ask
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import AdminOption, ConfigOption, WhoOption, who_of
-from gateway.cli.terminal.tables import show
+from gateway.cli.terminal.option import AdminOption, ConfigOption, Format, FormatOption, WhoOption, who_of
+from gateway.cli.terminal.tables import show, show_json
 from gateway.config.load import Loaded
 from gateway.config.secrets.token_command import Tokens
 from gateway.core.readiness.live import budget_of
@@ -28,13 +27,6 @@ WALK_S_MAX = 3600.0
 _FINEST = Decimal("0.000000001")
 _NOT_FOUND = 404
 Walk = Callable[[str, Decimal | None], Mapping[str, Any]]
-
-
-class Format(StrEnum):
-    """How the result is written."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def ready(  # noqa: PLR0917 -- typer calls it by name
@@ -49,7 +41,7 @@ def ready(  # noqa: PLR0917 -- typer calls it by name
     who: WhoOption = None,
     admin: AdminOption = None,
     config: ConfigOption = None,
-    format: Annotated[Format, typer.Option(help="How the result is written.")] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """Say whether routes are ready for production: exit code 0 if all are, 1 if one is not, 2 if the command is wrong.
 
@@ -74,10 +66,10 @@ def ready(  # noqa: PLR0917 -- typer calls it by name
         order = {"who": who_of(who), "why": why}
         walks = _walked(_named(route, known), allowed, lambda name, left: _ordered(to.url, name, left, order))
     if format is Format.JSON:
-        typer.echo(ready_json(walks), nl=False)
+        show_json({"ready": all_ready(walks), "routes": walks})
     else:
         show(*ready_table(walks))
-    raise typer.Exit(0 if walks and all(walk["ready"] for walk in walks) else 1)
+    raise typer.Exit(0 if all_ready(walks) else 1)
 
 
 def _walked(names: Sequence[str], allowed: Decimal | None, walk: Walk) -> list[Mapping[str, Any]]:

@@ -10,22 +10,15 @@ from urllib.parse import quote
 import typer
 
 from gateway.app.configuration import load_config
-from gateway.cli.operations.routes_report import moment, routes_json, routes_table
+from gateway.cli.operations.routes_table import moment, routes_table
 from gateway.cli.terminal.addressee import Addressee, OtherGateway, to_ask, to_order
 from gateway.cli.terminal.admin_client import Declined, NoAnswer, ask
 from gateway.cli.terminal.duration import duration_of
 from gateway.cli.terminal.failing import failing_clearly
-from gateway.cli.terminal.option import AdminOption, ConfigOption, WhoOption, who_of
-from gateway.cli.terminal.tables import show
+from gateway.cli.terminal.option import AdminOption, ConfigOption, Format, FormatOption, WhoOption, who_of
+from gateway.cli.terminal.tables import show, show_json
 from gateway.engine.routes.overrides import OVERRIDE_S_MAX
-from gateway.server.standing import RouteStatuses
-
-
-class Format(StrEnum):
-    """How the routes are written."""
-
-    TABLE = "table"
-    JSON = "json"
+from gateway.reports.operations.routes import RouteStatuses
 
 
 class Action(StrEnum):
@@ -47,7 +40,7 @@ def routes(  # noqa: PLR0917 -- typer calls it by name
     who: WhoOption = None,
     admin: AdminOption = None,
     config: ConfigOption = None,
-    format: Annotated[Format, typer.Option(help="How the routes are written.")] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """List the routes of the running gateway, or take one out for a while: it gets no new requests, those in flight finish."""
     if action is None:
@@ -79,12 +72,9 @@ def _list(admin: str | None, config: Path | None, format: Format) -> None:
         typer.echo(f"gateway: {error} What follows is the file's word, without overrides and breakers.", err=True)
         with failing_clearly():
             snapshot = load_config(config).snapshot
-        answer = {
-            "revision": snapshot.revision,
-            "routes": RouteStatuses(snapshot, {}, {}, (), {}, today=datetime.now(UTC).date()).all(),
-        }
+        answer = RouteStatuses(snapshot, {}, {}, (), {}, today=datetime.now(UTC).date()).document()
     if format is Format.JSON:
-        typer.echo(routes_json(answer), nl=False)
+        show_json(answer)
     else:
         show(routes_table(answer))
 

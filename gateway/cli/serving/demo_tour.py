@@ -18,14 +18,14 @@ from gateway.app.planes import Addresses
 from gateway.app.reading import books_of
 from gateway.app.running import running
 from gateway.app.verifying import check_unused
-from gateway.cli.finance.spend_paper import spend_table
-from gateway.cli.finance.spend_report import spend_report
+from gateway.cli.finance.spend_table import spend_table
 from gateway.cli.serving.demo_app import DEMO_KEY, Picture, draw
 from gateway.cli.serving.signals import stop_requested
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.core.finance.spend import Dimension, SpendQuery
 from gateway.ports import Books
 from gateway.private import private_folder
+from gateway.reports.finance.spend import spend_report
 from gateway.telemetry.logs import logging_to
 from gateway.telemetry.request_log import RequestLog
 

@@ -1,11 +1,29 @@
 """Options that several commands have, and what they mean."""
 
 import getpass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class TextFormat(StrEnum):
+    """How an answer without a table is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json for programs.")]
+TextFormatOption = Annotated[TextFormat, typer.Option("--format", help="text for people, json for programs.")]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration; else $GATEWAY_CONFIG or config/gateway.yaml.")
 ]

@@ -1,7 +1,10 @@
-"""Where tables for people go."""
+"""Where answers go: tables for people, JSON for programs."""
 
+import json
 import sys
+from collections.abc import Mapping
 
+import typer
 from rich.console import Console, RenderableType
 
 _WIDTH_OF_A_FILE = 200
@@ -12,3 +15,8 @@ def show(*parts: RenderableType) -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
     for part in parts:
         console.print(part)
+
+
+def show_json(document: Mapping[str, object]) -> None:
+    """Print a report's document to standard output."""
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

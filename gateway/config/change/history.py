@@ -91,6 +91,10 @@ class History:
         paths = self._paths()
         return _id_of(paths[-1]) if paths else None
 
+    def latest(self) -> Revision | None:
+        """The newest that can be read; ``None`` where there is none. Raises ``HistoryUnusable``."""
+        return next(filter(None, map(_read_if_possible, reversed(self._paths()))), None)
+
     def find(self, id: str) -> Revision:
         """The newest revision of that id, or of the only one that begins so; raises ``HistoryUnusable``."""
         found = [path for path in self._paths() if _id_of(path).startswith(id)]

@@ -9,13 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.config.change.history import Revision
-from gateway.config.load import Loaded, load
+from gateway.config.load import Loaded, Secrets, load
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.secrets.provider_keys import key_files
 from gateway.config.source.document import Tree, read_tree
 
 
-def rehearse(revision: Revision, main: Path, environment: Mapping[str, str], today: date) -> Loaded:
+def rehearse(
+    revision: Revision, main: Path, environment: Mapping[str, str], today: date, secrets: Secrets = Secrets.ALL
+) -> Loaded:
     """The revision as it would load with its main file at ``main``; raises ``RollbackRefused`` with all problems.
 
     ``today`` is a UTC day. Only the configuration's own files are copied: providers' keys are read where they are.
@@ -35,7 +37,7 @@ def rehearse(revision: Revision, main: Path, environment: Mapping[str, str], tod
         _lend_keys(root, tree)
         _check_inside(revision, main, tree, root)
         try:
-            return load(copied, environment, today)
+            return load(copied, environment, today, secrets=secrets)
         except ConfigInvalid as invalid:
             problems = tuple(_named_as_here(problem, root) for problem in invalid.problems)
             raise RollbackRefused(f"Revision {revision.id} is no longer valid, so nothing was changed.", problems) from invalid

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+NOT_SET = "is not set"
 _TOKEN = re.compile(r"\$\$|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
 _INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-.*)?", re.DOTALL)
 
@@ -45,4 +46,4 @@ def _value(token: re.Match[str], environment: Mapping[str, str]) -> str:
         return default.removeprefix(":-")
     if name in environment:
         return ""
-    raise NotInterpolated(f"the environment variable {name} is not set", f"Set it, or give a default: ${{{name}:-default}}.")
+    raise NotInterpolated(f"the environment variable {name} {NOT_SET}", f"Set it, or give a default: ${{{name}:-default}}.")

@@ -51,7 +51,20 @@ class Unreadable(Exception):
 def read_source(path: Path, environment: Mapping[str, str]) -> tuple[Node, list[Problem]]:
     """The file's mapping and what is wrong inside it; raises ``Unreadable`` where there is no mapping to be had."""
     start = Position(str(path), 1, 1)
-    text = _text(path, start)
+    return _read(_text(path, start), start, environment)
+
+
+def read_section(path: Path, name: str, environment: Mapping[str, str]) -> Member | None:
+    """A top-level section alone, of a file that need not be YAML as a whole; ``None`` where there is none to be had."""
+    start = Position(str(path), 1, 1)
+    try:
+        found = re.search(rf"^{name}:.*(?:\n(?:[ \t#].*)?)*", _text(path, start), re.MULTILINE)
+        return None if found is None else _read(found[0], start, environment)[0].members().get(name)
+    except Unreadable:
+        return None
+
+
+def _read(text: str, start: Position, environment: Mapping[str, str]) -> tuple[Node, list[Problem]]:
     try:
         found = _parser().compose(StringIO(_shielded(text)))
     except _PARSER_ERRORS as error:
@@ -60,7 +73,7 @@ def read_source(path: Path, environment: Mapping[str, str]) -> tuple[Node, list[
         raise Unreadable(start.problem((), "the file is empty", "Write the configuration into it, or do not include it."))
     if not isinstance(found, MappingNode):
         raise Unreadable(start.problem((), "the file is not a mapping", "Begin with KEY: lines such as 'contracts:'."))
-    reading = _Reading(str(path), environment)
+    reading = _Reading(start.file, environment)
     return reading.node(found, (), start), reading.problems
 
 

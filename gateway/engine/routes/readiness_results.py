@@ -26,7 +26,7 @@ from gateway.core.readiness.path import (
     verdict,
 )
 from gateway.core.routing.eligibility import Suspension
-from gateway.core.snapshot import Route, Snapshot
+from gateway.core.snapshot import Snapshot
 from gateway.durable import replace_file
 from gateway.ports import Unusable
 
@@ -107,20 +107,6 @@ def walk_report(walk: Walk) -> dict[str, Any]:
         "request_id": walk.request_id,
         "spent": None if walk.spent is None else _cost_report(walk.spent),
         "steps": [_step_report(step) for step in walk.steps],
-    }
-
-
-def readiness_report(route: Route, known: Known | None, now: datetime) -> dict[str, Any]:
-    """How ready a route is, in one line's worth: the verdict, and what its latest walk and its proof say."""
-    walk, proof = (known.walk, known.proof) if known else (None, None)
-    stop = walk.stop if walk else None
-    return {
-        "verdict": verdict(route, known, now).value,
-        "required": route.require_ready,
-        "walked_at": walk.at.isoformat() if walk else None,
-        "stopped_at": stop.id if stop else None,
-        "owner": stop.owner.value if stop and stop.owner else None,
-        "proven_at": proof.at.isoformat() if proof and proof.ready else None,
     }
 
 

@@ -1,12 +1,12 @@
 """Masked failures on paper: exact amounts with their sign, and nothing unknown hidden."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from gateway.cli.operations.masked_report import MaskedReport, masked_json, masked_table
+from gateway.cli.operations.masked_table import masked_table
 from gateway.core.ledger.masked import Masked
+from gateway.reports.operations.masked import MaskedReport, masked_document
 from tests.contract.ledger_samples import NOON
 from tests.unit.cli.test_reports import printed
 
@@ -27,7 +27,7 @@ ROW = Masked(
 
 def test_json_has_exact_amounts_and_the_paths_of_the_evidence() -> None:
     """Programs get decimals as text, times in UTC, and counts of what is not known."""
-    document = json.loads(masked_json(MaskedReport(NOON, None, (ROW,))))
+    document = masked_document(MaskedReport(NOON, None, (ROW,)))
     assert document == {
         "since": "2026-10-01T12:00:00+00:00",
         "until": None,
@@ -74,4 +74,4 @@ def test_nothing_masked_is_said_in_a_sentence() -> None:
     report = MaskedReport(NOON, NOON + timedelta(days=1), ())
     sentence = "No failure was covered by another contract from 2026-10-01 12:00 until 2026-10-02 12:00 UTC.\n"
     assert printed(masked_table(report)) == sentence
-    assert json.loads(masked_json(report))["masked"] == []
+    assert masked_document(report)["masked"] == []

@@ -1,16 +1,16 @@
 """What finance reads: exact amounts as text, no currencies mixed, nothing unknown hidden."""
 
 import io
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.operations.requests_report import list_json, list_table, request_json, request_table
+from gateway.cli.operations.requests_table import entries_table, list_table
 from gateway.cli.terminal.period import moment_of
 from gateway.core.ledger.entry import Kind
+from gateway.reports.operations.requests import entry_document, requests_document
 from tests.contract.ledger_samples import NOON, entry
 
 
@@ -34,7 +34,7 @@ def test_a_listed_request_shows_cost_only_when_it_is_settled(
     kind: Kind, amount: str | None, expected: tuple[object, ...]
 ) -> None:
     """What may still be billed stands under exposure, an unknown cost as unknown, and a void as nothing."""
-    [line] = json.loads(list_json([entry(kind, amount=amount)]))["requests"]
+    [line] = requests_document([entry(kind, amount=amount)])["requests"]
     assert (line["outcome"], line["cost"], line["exposure"], line["images"]) == expected
     assert (line["request_id"], line["contract"], line["currency"]) == ("req_1", "openai-direct@2026-10-01", "USD")
 
@@ -50,15 +50,14 @@ def test_the_list_of_requests_is_a_line_an_attempt() -> None:
 def test_one_request_shows_all_its_entries_with_all_members() -> None:
     """Support sees what was booked, member by member, in both formats."""
     entries = [entry(Kind.RESERVE), entry(Kind.SETTLE, amount="0.05268")]
-    document = json.loads(request_json(entries))
-    assert document["request_id"] == "req_1"
-    assert [(each["kind"], each["amount"], each["basis"]) for each in document["entries"]] == [
+    documents = [entry_document(each) for each in entries]
+    assert [(each["kind"], each["amount"], each["basis"]) for each in documents] == [
         ("reserve", "0.21", "estimated"),
         ("settle", "0.05268", "computed"),
     ]
-    assert document["entries"][1]["usage"]["image_out"] == 1756
-    assert document["entries"][1]["tags"] == {"campaign": "herbst – Überblick", "season": "2026"}
-    text = printed(request_table(entries))
+    assert documents[1]["usage"]["image_out"] == 1756
+    assert documents[1]["tags"] == {"campaign": "herbst – Überblick", "season": "2026"}
+    text = printed(entries_table(entries))
     assert "text_in=12" in text
     assert "up_1" in text
     assert "campaign=herbst – Überblick" in text
@@ -91,5 +90,5 @@ def test_a_discrepancy_of_the_delivery_is_shown() -> None:
     """Finance and support see what was delivered instead of what was asked for."""
     found = "size: asked 2048x2048, delivered 1024x1024"
     entries = [entry(Kind.RESERVE), replace(entry(Kind.SETTLE), discrepancies=(found,))]
-    assert [shown["discrepancies"] for shown in json.loads(request_json(entries))["entries"]] == [[], [found]]
-    assert "delivered 1024x1024" in printed(request_table(entries))
+    assert [entry_document(each)["discrepancies"] for each in entries] == [[], [found]]
+    assert "delivered 1024x1024" in printed(entries_table(entries))

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,11 +10,11 @@ from decimal import Decimal
 import pytest
 from rich.console import Console, RenderableType
 
-from gateway.cli.finance.spend_paper import Show, spend_csv, spend_json, spend_table
 from gateway.cli.finance.spend_query import dimensions_of, earlier_of, only_of
-from gateway.cli.finance.spend_report import Ask, InCurrency, SpendReport, spend_report
+from gateway.cli.finance.spend_table import Show, spend_csv, spend_table
 from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow, Sums, Tag
 from gateway.core.money.exchange import ExchangeRates
+from gateway.reports.finance.spend import Ask, InCurrency, SpendReport, spend_document, spend_report
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 QUERY = SpendQuery((Dimension.CONTRACT, Dimension.TEAM), since=NOON)
@@ -56,7 +55,7 @@ def printed(paper: RenderableType) -> str:
 
 def test_json_has_the_amounts_as_text_and_a_total_a_currency() -> None:
     """Programs get exact decimals with their currency, and every measure there is."""
-    document = json.loads(spend_json(report()))
+    document = spend_document(report())
     assert document["rows"][0] == {
         "contract": "openai-direct",
         "team": "web",
@@ -107,7 +106,7 @@ def test_the_table_shows_unknowns_only_where_there_are_any() -> None:
 
 def test_a_sum_of_unknown_amounts_only_is_unknown() -> None:
     """Never 0.00, in whatever form it is read; without an image of known cost there is no cost of an image."""
-    [line] = json.loads(spend_json(report(TROUBLED)))["rows"]
+    [line] = spend_document(report(TROUBLED))["rows"]
     assert (line["cost"], line["exposure"], line["saved"], line["cost_per_image"]) == ("unknown", "unknown", "unknown", None)
     [line] = csv.DictReader(io.StringIO(spend_csv(report(TROUBLED))))
     assert (line["cost"], line["exposure"], line["saved"], line["cost_per_image"]) == ("unknown", "unknown", "unknown", "")
@@ -141,7 +140,7 @@ def test_an_empty_period_says_so() -> None:
     """No attempts is an answer, in each format."""
     empty = spend_report(QUERY, told())
     assert printed(spend_table(empty)) == "No attempts from 2026-10-01 12:00 UTC.\n"
-    assert json.loads(spend_json(empty))["rows"] == []
+    assert spend_document(empty)["rows"] == []
     assert spend_csv(empty).count("\n") == 1
 
 
@@ -156,7 +155,7 @@ def test_periods_are_compared_group_by_group() -> None:
     gone = SpendRow(("gone", "web"), "USD", Sums(attempts=1, cost=Decimal(2)))
     before = (gone, replace(DIRECT, sums=Sums(attempts=1, cost=Decimal("0.04"))))
     found = spend_report(QUERY, lambda query: before if (query.since, query.until) == earlier else (DIRECT, ROWS[1]), earlier)
-    document = json.loads(spend_json(found))
+    document = spend_document(found)
     compared = {
         line["contract"]: (line["cost"], line["cost_before"], line["change"], line["change_percent"]) for line in document["rows"]
     }
@@ -187,7 +186,7 @@ def test_each_day_is_converted_by_its_own_rate() -> None:
     converting = InCurrency("EUR", RATES, told(*days))
     found = replace(spend_report(SpendQuery((Dimension.CONTRACT,)), converting.ask), missing=converting.missing)
     assert [(line.currency, line.sums.attempts, line.sums.cost) for line in found.lines] == [("EUR", 3, 7), ("USD", 1, 9)]
-    assert json.loads(spend_json(found))["no_rate"] == [{"currency": "USD", "day": "2026-11-02"}]
+    assert spend_document(found)["no_rate"] == [{"currency": "USD", "day": "2026-11-02"}]
     assert "Warning: there is no rate for USD on 2026-11-02: that stays in its own currency." in printed(spend_table(found))
     many = replace(found, missing=tuple(("USD", date(2026, 11, day)) for day in range(1, 9)))
     assert "USD on 2026-11-03 and 5 more: that stays" in printed(spend_table(many))

@@ -13,7 +13,8 @@ from gateway.core.outcome import Owner
 from gateway.core.readiness.path import Step, StepState, Verdict, Walk, passed, subject_of
 from gateway.core.routing.eligibility import Reason
 from gateway.core.snapshot import Snapshot
-from gateway.engine.routes.readiness_results import ReadinessUnavailable, ReadyResults, readiness_report, walk_report
+from gateway.engine.routes.readiness_results import ReadinessUnavailable, ReadyResults, walk_report
+from gateway.reports.operations.routes import readiness_document
 from tests.unit.core.samples import MODEL, NOW, ROUTE, snapshot
 
 ROUTES = tuple(replace(ROUTE, id=name, require_ready=True, ready_days_max=10) for name in ("direct", "other"))
@@ -125,7 +126,7 @@ async def test_a_route_is_told_in_one_line(world: World) -> None:
     await results.keep(PASSED)
     await results.keep(STOPPED)
     known = results.known().get("direct")
-    assert readiness_report(ROUTES[0], known, NOW) == {
+    assert readiness_document(ROUTES[0], known, NOW) == {
         "verdict": "not_ready",
         "required": True,
         "walked_at": STOPPED.at.isoformat(),
@@ -133,4 +134,4 @@ async def test_a_route_is_told_in_one_line(world: World) -> None:
         "owner": "provider",
         "proven_at": None,
     }
-    assert readiness_report(ROUTES[1], None, NOW)["verdict"] == "unproven"
+    assert readiness_document(ROUTES[1], None, NOW)["verdict"] == "unproven"

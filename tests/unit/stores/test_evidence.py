@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from gateway.core.evidence.bundle import Evidence
 from gateway.ports import EvidenceStore, EvidenceUnavailable
 from gateway.stores import evidence
-from gateway.stores.evidence import EvidenceFile, SqliteEvidence, surplus
+from gateway.stores.evidence import SqliteEvidence, surplus
+from gateway.stores.evidence_file import EvidenceFile
 from tests.unit.core.evidence.test_bundle import EVIDENCE
 from tests.unit.core.samples import NOW
 

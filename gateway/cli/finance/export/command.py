@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
 from gateway.cli.finance.export.progress import watched
 from gateway.cli.finance.export.run import Scope, export_attempts, export_focus
@@ -18,6 +17,7 @@ from gateway.cli.finance.export.target import ExportFailed
 from gateway.cli.terminal.failing import failing_clearly
 from gateway.cli.terminal.option import ConfigOption
 from gateway.cli.terminal.period import Period, month_or_period
+from gateway.cli.terminal.to_read import config_to_read
 from gateway.config.load import Loaded
 from gateway.core.finance.focus_charge import BillingFacts
 
@@ -66,7 +66,7 @@ def export(
         raise typer.BadParameter("It goes with the FOCUS formats: the others keep such attempts.", param_hint="--allow-unknown")
     with failing_clearly():
         try:
-            loaded = load_config(config)
+            loaded = config_to_read(config, paths_only=format.focus_version is None)
             scope = Scope(begin, end, contract, frozenset(loaded.snapshot.contracts))
             tally = _written(loaded, format, scope, file, now)
         except ExportFailed as failed:

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from gateway.cli.finance.export.target import ExportFailed, replaced
 from gateway.cli.finance.posting import posting
 from gateway.cli.finance.reconcile.bill_file import BadFile, ProviderFile, check_whole, opened
 from gateway.cli.finance.reconcile.mapping import BadMapping, Mapping, mapping_of
-from gateway.cli.finance.reconcile.report import findings_csv, reconciliation_document, reconciliation_tables
+from gateway.cli.finance.reconcile.table import findings_csv, reconciliation_tables
 from gateway.cli.terminal.addressee import Addressee, OtherGateway, to_order
 from gateway.cli.terminal.admin_client import Declined
 from gateway.cli.terminal.failing import failing_clearly
@@ -30,11 +30,10 @@ from gateway.cli.terminal.tables import show
 from gateway.config.load import Loaded
 from gateway.core.finance.reconciliation.charge import ProviderCharge
 from gateway.core.finance.reconciliation.finding import Reconciliation, Terms, Tolerance
-from gateway.core.finance.reconciliation.month import Reconciling
 from gateway.core.ledger.adjustment import Unbookable
-from gateway.core.ledger.balance import balance_of
 from gateway.core.money.month import Bounds, month_named
 from gateway.private import private_folder
+from gateway.reports.finance.reconciliation import DeliveredFile, reconciled, reconciliation_document
 
 UNUSABLE = 2
 
@@ -87,7 +86,8 @@ def reconcile(  # noqa: PLR0917 -- typer calls it by name
                 tuple(described.models.items()),
             )
             read, found = _reconciled(loaded, contract, bounds=bounds, terms=terms, mapping=described, paths=files, now=now)
-            document = {"at": now.isoformat()} | reconciliation_document(found, terms, contract, read)
+            delivered = [DeliveredFile(it.path.name, it.sha256, it.size_bytes, it.format, it.lines) for it in read]
+            document = {"at": now.isoformat()} | reconciliation_document(found, terms, contract, delivered)
             path = record or _record_path(loaded, contract, month, now)
             _keep(path, document)
         except (BadFile, BadMapping, ExportFailed) as failed:
@@ -122,36 +122,34 @@ def _reconciled(
     now: datetime,
 ) -> tuple[list[ProviderFile], Reconciliation]:
     """The files first, then the attempts of the month and of the day before, whose last ones ended in the month."""
-    reconciling, files = Reconciling(terms), [opened(path) for path in paths]
+    files = [opened(path) for path in paths]
     check_whole(files)
+    begin = bounds[0] - timedelta(days=1)
+    with closing(watched(books_of(loaded).attempts(begin, bounds[1]), begin, min(bounds[1], now))) as attempts:
+        try:
+            found, known = reconciled(_lines(files, mapping, terms), attempts, terms, contract)
+        except ValueError as error:
+            raise BadFile(f"The ledger contradicts itself. {error}") from error
+    if not known and contract not in loaded.snapshot.contracts:
+        names = ", ".join(sorted(loaded.snapshot.contracts))
+        raise BadFile(f"Neither the configuration nor the ledger's month has a contract '{contract}'. Configured are: {names}.")
+    return files, found
+
+
+def _lines(files: Sequence[ProviderFile], mapping: Mapping, terms: Terms) -> Iterator[tuple[date | ProviderCharge, str]]:
+    """All of the files, with a bar; they are whole, or ``BadFile`` is raised behind the last."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         for file in files:
             task = bar.add_task(file.path.name, total=file.size_bytes)
             with closing(file.read(mapping, everywhere=bool(terms.accounts or terms.keys))) as lines:
                 for number, it in enumerate(lines):
-                    if isinstance(it, ProviderCharge):
-                        reconciling.charge(it)
-                    else:
-                        reconciling.covers(it, file.sha256)
+                    yield it, file.sha256
                     if number % 1000 == 0:
                         bar.update(task, completed=file.done_bytes)
     check_whole(files)
     if any(file.lines for file in files) and all(file.counts_only for file in files):
         raise BadFile("The files count usage and name no money. Give the pages of /v1/organization/costs too.")
-    begin, known = bounds[0] - timedelta(days=1), contract in loaded.snapshot.contracts
-    with closing(watched(books_of(loaded).attempts(begin, bounds[1]), begin, min(bounds[1], now))) as attempts:
-        for entries in attempts:
-            if entries[0].attribution.contract == contract:
-                known = True
-                try:
-                    reconciling.attempt(balance_of(entries))
-                except ValueError as error:
-                    raise BadFile(f"The ledger contradicts itself. {error}") from error
-    if not known:
-        names = ", ".join(sorted(loaded.snapshot.contracts))
-        raise BadFile(f"Neither the configuration nor the ledger's month has a contract '{contract}'. Configured are: {names}.")
-    return files, reconciling.conclude()
 
 
 def _resolve(loaded: Loaded, found: Reconciliation, to: Addressee, *, resolve: bool, yes: bool, who: str, why: str) -> None:

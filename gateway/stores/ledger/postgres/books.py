@@ -11,27 +11,28 @@ from psycopg.rows import DictRow
 
 from gateway.core.budget import Scope
 from gateway.core.finance.spend import SpendQuery, SpendRow
-from gateway.core.ledger.entry import Entry, in_order
+from gateway.core.ledger.entry import Entry, ReplayEntry, in_order
+from gateway.core.ledger.request_query import EVERY_REQUEST, RequestQuery
 from gateway.core.money.amount import from_nanos
 from gateway.ports import LedgerUnavailable
-from gateway.stores.ledger.book_rows import covered_of, period_of
+from gateway.stores.ledger.book_rows import covered_of, period_of, replays_asked
 from gateway.stores.ledger.postgres.connection import Connection, check_version, connect, failure_text
 from gateway.stores.ledger.rows import entry_of
+from gateway.stores.ledger.searching import found_attempts
 from gateway.stores.ledger.spending import Dialect, Spending
+from gateway.stores.ledger.sqlite.replays import saving_of_row
 from gateway.stores.statements import postgres_statement
 
-_REQUESTS, _REQUEST, _COVERED, _STOOD_IN, _ATTEMPTS, _SPENT = map(
-    postgres_statement, ("requests", "request", "covered", "stood_in", "attempts", "spent")
+_REQUESTS, _REQUEST, _COVERED, _STOOD_IN, _ATTEMPTS, _SPENT, _REPLAY, _REPLAYS_OF = map(
+    postgres_statement, ("requests", "request", "covered", "stood_in", "attempts", "spent", "saving", "replays_of")
 )
-SPENDING = Spending(
-    Dialect(
-        day="to_char(to_timestamp(day * 86400), 'YYYY-MM-DD')",
-        month="to_char(to_timestamp(day * 86400), 'YYYY-MM')",
-        tag="coalesce(tags::jsonb ->> {name}, '')",
-        parameter="%({name})s::text",
-    ),
-    postgres_statement,
+DIALECT = Dialect(
+    day="to_char(to_timestamp(day * 86400), 'YYYY-MM-DD')",
+    month="to_char(to_timestamp(day * 86400), 'YYYY-MM')",
+    tag="coalesce(tags::jsonb ->> {name}, '')",
+    parameter="%({name})s::text",
 )
+SPENDING = Spending(DIALECT, postgres_statement)
 _AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _ROWS_A_FETCH = 1_000
 
@@ -55,13 +56,22 @@ class PostgresBooks:
         [row] = self._rows(sql, {"subject": subject, "currency": currency, "since": period_of(since, None)["since"]})
         return from_nanos(int(row["nanos"]))
 
-    def requests(self, limit: int) -> Sequence[Entry]:
-        """The latest entry of each of the latest ``limit`` attempts, newest first; raises ``LedgerUnavailable``."""
-        return [entry_of(row) for row in self._rows(_REQUESTS, {"limit": limit})]
+    def requests(self, limit: int, query: RequestQuery = EVERY_REQUEST) -> Sequence[Entry]:
+        """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        return found_attempts(_REQUESTS, DIALECT, query, limit, self._rows)
 
     def request(self, request_id: str) -> Sequence[Entry]:
         """All entries of one request, in the order they were written; raises ``LedgerUnavailable``."""
         return [entry_of(row) for row in self._rows(_REQUEST, {"request_id": request_id})]
+
+    def replay(self, request_id: str) -> ReplayEntry | None:
+        """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        found = [saving_of_row(row) for row in self._rows(_REPLAY, {"request_id": request_id})]
+        return found[0] if found else None
+
+    def replays_of(self, original_id: str, since: datetime) -> Sequence[ReplayEntry]:
+        """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        return [saving_of_row(row) for row in self._rows(_REPLAYS_OF, replays_asked(original_id, since))]
 
     def covered(self, since: datetime | None, until: datetime | None) -> Iterator[tuple[Entry, Entry]]:
         """Failures that another contract covered, each with its cover; raises ``LedgerUnavailable`` as it goes."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.configuration.providers import providers_report
 from gateway.config.checks import dialects
+from gateway.reports.configuration.providers import providers_document
 from tests.unit.config.samples import base, loaded, problems
 
 BRIDGED = ("dialect: openai,", "dialect: litellm,")
@@ -62,7 +62,7 @@ def test_a_route_never_honours_more_than_litellm_passes_on(tmp_path: Path) -> No
 
 def test_operators_see_what_litellm_passes_on(tmp_path: Path) -> None:
     """By ``gateway providers``, with the package behind it."""
-    [provider] = providers_report(loaded(base(tmp_path, BRIDGED, (ROUTE, DECLARED))).snapshot)["providers"]
+    [provider] = providers_document(loaded(base(tmp_path, BRIDGED, (ROUTE, DECLARED))).snapshot)["providers"]
     assert provider["package"].startswith("litellm ")
     assert {"quality only auto", "no stream"} <= set(provider["routes"][0]["bounds"])
 

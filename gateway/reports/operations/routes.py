@@ -1,15 +1,15 @@
-"""How the routes stand: what the file says, what is switched or held, how ready they are, what of theirs ends soon."""
+"""How the routes stand: what the file says, what is switched or suspended, how ready they are, what of theirs ends soon."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from datetime import date
-from typing import Any
+from datetime import date, datetime
 
+from gateway.core.readiness.path import Known, verdict
 from gateway.core.readiness.staleness import Deadline, deadlines
 from gateway.core.routing.eligibility import Reason, Suspension
 from gateway.core.snapshot import Route, RouteState, Snapshot
 from gateway.engine.routes.health import RouteHealth
 from gateway.engine.routes.overrides import Override
+from gateway.reports.document import Document, plain
 
 
 class RouteStatuses:
@@ -21,7 +21,7 @@ class RouteStatuses:
         overrides: Mapping[str, Override],
         suspensions: Mapping[str, tuple[Suspension, ...]],
         health: Iterable[RouteHealth],
-        readiness: Mapping[str, Mapping[str, Any]],
+        readiness: Mapping[str, Document],
         *,
         today: date,
     ) -> None:
@@ -29,11 +29,11 @@ class RouteStatuses:
         self._today, self._due = today, [it for it in deadlines(snapshot) if it.due(today)]
         self._health = {it.route: it for it in health}
 
-    def all(self) -> list[dict[str, Any]]:
-        """Every route of the configuration in force, in its order."""
-        return [self.one(route) for route in self._snapshot.routes.values()]
+    def document(self) -> Document:
+        """``{"revision", "routes"}``: every route of the configuration in force, in its order."""
+        return {"revision": self._snapshot.revision, "routes": [self.one(route) for route in self._snapshot.routes.values()]}
 
-    def one(self, route: Route) -> dict[str, Any]:
+    def one(self, route: Route) -> Document:
         """What the file says of it, what is so in effect, and why; ``state`` is for people, the rest for programs too."""
         model, override, health = self._snapshot.models[route.model], self._overrides.get(route.id), self._health.get(route.id)
         suspensions = self._suspensions.get(route.id, ())
@@ -47,14 +47,14 @@ class RouteStatuses:
             "weight": model.split.get(route.id),
             "file_state": route.state.value,
             "state": _effective(route, override, suspensions),
-            "override": None if override is None else asdict(override),
-            "breaker": None if health is None else asdict(health),
-            "holds": [asdict(suspension) for suspension in suspensions],
+            "override": plain(override),
+            "breaker": plain(health),
+            "holds": plain(suspensions),
             "readiness": self._readiness.get(route.id),
             "due": [self._told(it) for it in self._due if route.id in it.routes],
         }
 
-    def _told(self, due: Deadline) -> dict[str, Any]:
+    def _told(self, due: Deadline) -> Document:
         return {
             "kind": due.kind.value,
             "name": due.name,
@@ -63,6 +63,20 @@ class RouteStatuses:
             "what": due.what(self._today),
             "fix": due.fix,
         }
+
+
+def readiness_document(route: Route, known: Known | None, now: datetime) -> Document:
+    """How ready a route is, in one line's worth: the verdict, and what its latest walk and its proof say."""
+    walk, proof = (known.walk, known.proof) if known else (None, None)
+    stop = walk.stop if walk else None
+    return {
+        "verdict": verdict(route, known, now).value,
+        "required": route.require_ready,
+        "walked_at": walk.at.isoformat() if walk else None,
+        "stopped_at": stop.id if stop else None,
+        "owner": stop.owner.value if stop and stop.owner else None,
+        "proven_at": proof.at.isoformat() if proof and proof.ready else None,
+    }
 
 
 def _effective(route: Route, override: Override | None, suspensions: tuple[Suspension, ...]) -> str:

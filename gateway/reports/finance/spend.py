@@ -3,10 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from gateway.core.finance.conversion import converted
-from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow, Sums, merged
+from gateway.core.finance.spend import TOKENS, Dimension, SpendQuery, SpendRow, Sums, merged
+from gateway.core.money.amount import amount_text
 from gateway.core.money.exchange import ExchangeRates
+from gateway.reports.document import Document, plain
+
+BASE = ("requests", "images", "cost", "cost_per_image", "exposure")
+WASTE = ("undelivered", "fallbacks", "discrepant")
+SAVED = ("repeats", "saved")
+UNKNOWNS = ("unknown_costs", "unknown_exposures", "unknown_savings")
+MEASURES = (*BASE, "attempts", "metered", *TOKENS, *WASTE, *SAVED, *UNKNOWNS)
+COMPARED = ("cost_before", "change", "change_percent")
+_NANO = Decimal("1e-9")
 
 Ask = Callable[[SpendQuery], Sequence[SpendRow]]
 
@@ -62,6 +73,56 @@ class InCurrency:
         found = converted(self._ask(replace(query, by=(*query.by, Dimension.DAY))), self._currency, self._tables)
         self.missing = tuple(sorted({*self.missing, *found.missing}))
         return found.rows
+
+
+def spend_document(report: SpendReport) -> Document:
+    """``{"since", "until", "by", "only", "earlier", "rows", "totals", "no_rate"}``; amounts are decimal strings."""
+    query = report.query
+    return {
+        "since": plain(query.since),
+        "until": plain(query.until),
+        "by": [key.value for key in query.by],
+        "only": {key.value: sorted(values) for key, values in query.only.items()},
+        "earlier": plain(report.earlier),
+        "rows": [line_document(query, line) for line in report.lines],
+        "totals": [line_document(query, line) for line in report.totals],
+        "no_rate": [{"currency": currency, "day": day.isoformat()} for currency, day in report.missing],
+    }
+
+
+def line_document(query: SpendQuery, line: Line) -> Document:
+    """The groups that it is of, then its currency and sums; a total has no groups."""
+    keys = dict(zip((key.value for key in query.by), line.keys, strict=False))
+    values: Document = keys | {"currency": line.currency} | {name: _value(line.sums, name) for name in MEASURES}
+    if line.before is None:
+        return values
+    change = line.sums.cost - line.before.cost
+    percent = (change / line.before.cost * 100).quantize(Decimal("0.1")) if line.before.cost else None
+    return values | {
+        "cost_before": _value(line.before, "cost"),
+        "change": amount_text(change),
+        "change_percent": None if percent is None else str(percent),
+    }
+
+
+def _value(sums: Sums, name: str) -> int | str | None:
+    """A sum of nothing but unknown amounts is unknown, not zero, and so is one of which a part is counted apart."""
+    match name:
+        case "cost":
+            return _amount(sums.cost, sums.unknown_costs)
+        case "exposure":
+            return _amount(sums.exposure, sums.unknown_exposures)
+        case "saved":
+            return _amount(sums.saved, sums.unknown_savings)
+        case "cost_per_image":
+            each = sums.cost_per_image
+            return None if each is None else amount_text(each.quantize(_NANO, ROUND_HALF_EVEN))
+    found = getattr(sums, name)
+    return amount_text(found) if isinstance(found, Decimal) else int(found)
+
+
+def _amount(known: Decimal, unknowns: int) -> str:
+    return "unknown" if unknowns and not known else amount_text(known)
 
 
 def _by_group(rows: Sequence[SpendRow]) -> dict[tuple[tuple[str, ...], str], Sums]:

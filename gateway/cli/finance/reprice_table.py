@@ -1,11 +1,8 @@
-"""A repricing on paper: tables for people, JSON for programs. Currencies are never added together."""
+"""A repricing as tables. Currencies are never added together."""
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -15,37 +12,18 @@ from gateway.cli.terminal.period import period_text
 from gateway.core.finance.repricing import revision_of
 from gateway.core.finance.repricing_tally import Change, Converted, Remainder, RepricingTally
 from gateway.core.money.amount import amount_text
-from gateway.core.money.pricing import PriceList
+from gateway.reports.finance.repricing import RepriceReport
 
 _MISSING_MAX = 5
 
 
-@dataclass(frozen=True, slots=True)
-class RepriceReport:
-    """The attempts begun in ``[begin, end)`` under ``contracts``, by that list."""
-
-    tally: RepricingTally
-    price_list: PriceList
-    contracts: tuple[str, ...]
-    begin: datetime
-    end: datetime
-    converted: Converted | None
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """What was done: adjustments booked now, and such as had been before."""
-
-    booked: int
-    repeated: int
-
-
 def reprice_tables(report: RepriceReport) -> Iterator[RenderableType]:
     """What changes, then what stays and why."""
-    tally, name = report.tally, f"{report.price_list.id}@{revision_of(report.price_list)}"
-    title = f"By the price list {name}{period_text(report.begin, report.end)}"
+    tally, order = report.tally, report.order
+    name = f"{order.price_list.id}@{revision_of(order.price_list)}"
+    title = f"By the price list {name}{period_text(order.begin, order.end)}"
     if not tally.changes:
-        yield Text(f"{title}: it prices no attempt under {', '.join(sorted(report.contracts))}.")
+        yield Text(f"{title}: it prices no attempt under {', '.join(sorted(order.contracts))}.")
     else:
         yield _changes(tally, title)
     if unknown := sum(it.unknown for it in tally.changes.values()):
@@ -58,24 +36,6 @@ def reprice_tables(report: RepriceReport) -> Iterator[RenderableType]:
         yield _left(tally)
     if report.converted is not None:
         yield Text(_converted_text(report.converted))
-
-
-def reprice_json(report: RepriceReport, booked: Booked | None) -> str:
-    """Amounts are decimal strings; ``booked`` is ``null`` where nothing was ordered to be booked."""
-    tally = report.tally
-    document = {
-        "list": report.price_list.id,
-        "revision": revision_of(report.price_list),
-        "since": report.begin.isoformat(),
-        "until": report.end.isoformat(),
-        "contracts": sorted(report.contracts),
-        "rows": [_keys(group) | _change(it) for group, it in sorted(tally.changes.items())],
-        "totals": [{"currency": currency} | _change(it) for currency, it in tally.totals().items()],
-        "left": [_keys(group) | {"why": why.value} | _remainder(it) for (group, why), it in sorted(tally.left.items())],
-        "in": None if report.converted is None else _converted(report.converted),
-        "booked": None if booked is None else asdict(booked),
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _changes(tally: RepricingTally, title: str) -> Table:
@@ -132,25 +92,3 @@ def _days_text(missing: Sequence[tuple[str, date]]) -> str:
     named = ", ".join(f"from {currency} for {day}" for currency, day in missing[:_MISSING_MAX])
     more = len(missing) - _MISSING_MAX
     return f"{named} and {more} more" if more > 0 else named
-
-
-def _keys(group: tuple[str, str, str]) -> dict[str, Any]:
-    return dict(zip(("contract", "model", "currency"), group, strict=True))
-
-
-def _change(it: Change) -> dict[str, Any]:
-    sums = {name: amount_text(getattr(it, name)) for name in ("old", "new", "difference")}
-    return {"attempts": it.attempts, "to_book": it.changed, "unknown_before": it.unknown} | sums
-
-
-def _remainder(it: Remainder) -> dict[str, Any]:
-    return {"attempts": it.attempts, "booked": amount_text(it.booked), "not_booked": it.unknown}
-
-
-def _converted(found: Converted) -> dict[str, Any]:
-    return {
-        "currency": found.currency,
-        "difference": None if found.amount is None else amount_text(found.amount),
-        "tables": list(found.tables),
-        "missing": [{"currency": currency, "day": day.isoformat()} for currency, day in found.missing],
-    }

@@ -1,6 +1,5 @@
 """Readiness walks as ``gateway ready`` shows them."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -12,9 +11,9 @@ from rich.table import Table
 _STYLES = {"passed": "green", "warned": "yellow", "stopped": "red", "skipped": "dim"}
 
 
-def ready_json(walks: Sequence[Mapping[str, Any]]) -> str:
-    """For programs: whether all are ready, and every walk with all of its steps."""
-    return json.dumps({"ready": _all_ready(walks), "routes": list(walks)}, indent=2, ensure_ascii=False) + "\n"
+def all_ready(walks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether there is a route, and none that is not ready."""
+    return bool(walks) and all(walk["ready"] for walk in walks)
 
 
 def ready_table(walks: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -50,7 +49,3 @@ def _title(walk: Mapping[str, Any]) -> str:
     spent = walk["spent"]
     paid = f"; {spent['amount']} {spent['currency']} spent, booked as {walk['request_id']}" if spent else ""
     return escape(f"{walk['route']} ({walk['subject']}): {word}{proof}{paid}")
-
-
-def _all_ready(walks: Sequence[Mapping[str, Any]]) -> bool:
-    return bool(walks) and all(walk["ready"] for walk in walks)

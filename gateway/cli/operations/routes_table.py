@@ -1,6 +1,5 @@
 """The routes as ``gateway routes`` shows them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +8,6 @@ from rich.markup import escape
 from rich.table import Table
 
 _STYLES = {"active": "green", "draining": "yellow", "parked": "yellow", "ejected": "red", "not_ready": "red", "disabled": "red"}
-
-
-def routes_json(answer: Mapping[str, Any]) -> str:
-    """As the admin plane tells it."""
-    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
 
 
 def routes_table(answer: Mapping[str, Any]) -> Table:
