@@ -298,3 +298,29 @@ async def test_a_route_taken_out_by_hand_is_left_with_permission_only_and_the_an
         assert report["masked"][0]["extra"] == [{"amount": "0.00", "currency": "USD"}]
         lines = await house.logged(lambda line: line["event"] == "request" and line["status"] == 200)
         assert lines[0]["fallback"] == {"from": "direct", "owner": "route", "held": "override"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"image": LINK},
+        {"images": [{"image_url": LINK}]},
+        {"reference_images": ["data:image/png;base64,iVBORw0KGgo="]},
+        {"extra": {"control": {"source": LINK}}},
+        {"mask": "data:image/png;base64,iVBORw0KGgo="},
+    ],
+    ids=["image", "images", "reference_images", "deep", "mask"],
+)
+async def test_a_generation_s_images_pass_the_data_gate_as_those_of_an_edit_do(place: Place, more: dict[str, Any]) -> None:
+    """Whatever they are called: nothing is sent where the app's policy does not let its images go."""
+
+    def change(found: Configuration) -> None:
+        found["apps"]["shop"]["data_policy"] = {"reference_images": {"training": False}}
+
+    with place.gateway(changed(change)) as house:
+        answer, body = await asked(house, **more)
+        assert (answer.status, answer.headers["x-gateway-owner"]) == (403, "app_policy")
+        assert "reference images" in body["error"]["message"]
+        assert place.served() == (0, 0)
+        answer, _ = await asked(house)
+        assert answer.status == 200

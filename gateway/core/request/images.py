@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from gateway.core.outcome import shape_refusal
 from gateway.core.request.body_field import AUTO, boolean, integer, required_text, word
+from gateway.core.request.image_values import PLAIN, images_in
 
 PROMPT_CHARS_MAX = 32_000
 N_MAX = 10
@@ -18,6 +19,7 @@ _SERVICE_TIER = (
     "priority). The Images API does not have it, and it is not the account's usage tier (Tier 1 to 5): it unlocks no model. "
     "Leave it out."
 )
+_COUNTED = PLAIN | {"images", "mask", "markup"}
 END_USER = ("safety_identifier", "user")
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
@@ -87,8 +89,10 @@ def parse(
 ) -> ImageRequest:
     """Check the members of a request's body; raises ``Refusal`` with the member's name.
 
-    ``members`` are the names of all that was sent, ``fields`` those that the gateway understands. ``form``: the values came as
-    texts of a multipart form. ``null`` counts as absent for the optional members, as OpenAI treats it (measured 2026-08-29).
+    ``references`` are those that the body's reader has counted: the files of a form, ``images`` and overlays of a JSON edit; what
+    else can be an image counts too. ``members`` are the names of all that was sent, ``fields`` those that the gateway
+    understands. ``form``: the values came as texts of a multipart form. ``null`` counts as absent for the optional members, as
+    OpenAI treats it (measured 2026-08-29).
     """
     if not isinstance(fields, Mapping):
         raise shape_refusal("invalid_type", 'The body must be a JSON object such as {"model": …, "prompt": …}.')
@@ -111,7 +115,7 @@ def parse(
         output_format=word(fields, "output_format"),
         stream=stream,
         partial_images=partial_images if stream else 0,
-        references=references,
+        references=references + images_in(fields, PLAIN if form or operation is not Operation.EDIT else _COUNTED),
         background=word(fields, "background"),
         members=members,
         end_user=next((it for name in END_USER if isinstance(it := fields.get(name), str)), ""),
