@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from gateway.core.budget import Account
 from gateway.core.contract.links import LinkRules
 from gateway.core.evidence.bundle import Evidence
 from gateway.core.finance.spend import SpendQuery, SpendRow
@@ -260,11 +261,8 @@ class BudgetCounters(Protocol):
 class Books(Protocol):
     """The ledger as its readers see it."""
 
-    def spent(self, scope: str, subject: str, currency: str, since: datetime | None) -> Decimal:
-        """What the attempts begun since then have cost or may still cost; ``scope`` is ``app``, ``team`` or ``contract``.
-
-        An unknown cost counts as its estimate, as far as there is one.
-        """
+    def spent(self, account: Account) -> Decimal:
+        """What the attempts of its period have cost or may still cost, each as ``balance.counted`` says."""
         ...
 
     def spend(self, query: SpendQuery, *, kept_sums: bool = True) -> Sequence[SpendRow]:

@@ -9,7 +9,7 @@ import structlog
 from gateway.app.adapters import evidence_store, ledger_of, probe_of, published_keys, shared_state, signer_of
 from gateway.app.adjusting import adjusting_of
 from gateway.app.background import tended
-from gateway.app.budgets import budget_keeper
+from gateway.app.budgets import budget_keeper, look_at_budgets
 from gateway.app.clock import now
 from gateway.app.dialects import dialects
 from gateway.app.planes import Addresses, planes
@@ -119,7 +119,12 @@ async def running(
         )
         operations = _operations(loaded, current, load, routes, accounting=accounting, metrics=metrics, warm=spoken.warm)
         admin = admin_plane(
-            metrics, operations, store, routes.observed.readings, adjusting_of(loaded, ledger), settings=settings.admin
+            metrics,
+            operations,
+            store,
+            routes.observed.readings,
+            adjusting_of(loaded, ledger, budgets, lambda: current.snapshot),
+            settings=settings.admin,
         )
         addresses = await stack.enter_async_context(planes(settings, data, admin, metrics))
         for warning in (*loaded.warnings, *loaded.expired):
@@ -134,8 +139,9 @@ async def running(
         reloads = _reloads(operations.reloader, reload_requested, tokens)
         sweeping = sweep(ledger, accounting, _tell_swept)
         draining = drain(ledger, _tell_drained)
+        looking = look_at_budgets(budgets, current.snapshot)
         await stack.enter_async_context(
-            tended(*reloads, routes.deadlines.tell_daily(), sweeping, draining, rolling(settings.ledger))
+            tended(*reloads, routes.deadlines.tell_daily(), sweeping, draining, looking, rolling(settings.ledger))
         )
         yield addresses
 

@@ -159,8 +159,13 @@ def _price(written: price.Price) -> Price:
         tokens=None if tokens is None else TokenRates(**dict(tokens)),
         images=tuple(ImageRate(**dict(row)) for row in written.per_image),
         request=written.per_request,
-        output_tokens=None if rule is None else OutputTokens(**dict(rule) | {"factors": MappingProxyType(dict(rule.factors))}),
+        output_tokens=None if rule is None else _output_tokens(rule),
     )
+
+
+def _output_tokens(rule: price.OutputTokens) -> OutputTokens:
+    table = {size: MappingProxyType(dict(tokens)) for size, tokens in rule.table.items()}
+    return OutputTokens(**dict(rule) | {"factors": MappingProxyType(dict(rule.factors)), "table": MappingProxyType(table)})
 
 
 def _budget(id: str, written: budget.Budget) -> Budget:
@@ -175,6 +180,7 @@ def _budget(id: str, written: budget.Budget) -> Budget:
         soft_at=written.soft_at,
         hard=written.hard,
         on_unavailable=written.on_unavailable,
+        unknown_estimate=written.unknown_estimate,
     )
 
 

@@ -35,6 +35,7 @@ class Budget:
     """``subject`` is the id of one app, team or contract, or ``*``: then each of them has the amount for itself.
 
     ``soft_at`` is the share of the amount from which callers are warned; a budget that is not ``hard`` does no more than that.
+    ``unknown_estimate`` is held for a request whose cost nobody can tell beforehand; ``None``: a hard budget refuses it.
     """
 
     id: str
@@ -46,6 +47,12 @@ class Budget:
     soft_at: Decimal
     hard: bool
     on_unavailable: OnUnavailable
+    unknown_estimate: Decimal | None = None
+
+    @property
+    def unknown(self) -> Decimal:
+        """What counts for an attempt whose cost and estimate are unknown."""
+        return self.unknown_estimate or Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +108,22 @@ def account_of(budget: Budget, subject: str, now: datetime) -> Account:
     return Account(budget, subject, since, until)
 
 
-def accounts_of(budgets: Iterable[Budget], subjects: Mapping[Scope, str], now: datetime) -> Iterator[Account]:
-    """All accounts that a request of that app, team and contract is paid from."""
+def accounts_of(budgets: Iterable[Budget], subjects: Mapping[Scope, str], currency: str, now: datetime) -> Iterator[Account]:
+    """All accounts that a request of that app, team and contract is paid from in that currency."""
     for budget in budgets:
         subject = subjects[budget.scope]
-        if budget.subject in (ANY, subject):
+        if budget.currency == currency and budget.subject in (ANY, subject):
             yield account_of(budget, subject, now)
+
+
+def held_unknown(accounts: Iterable[Account], model: str) -> Decimal:
+    """What is held for a request of unknown cost: the most that one of its budgets says. Raises ``Refusal`` where none may be."""
+    most = Decimal(0)
+    for budget in (it.budget for it in accounts):
+        if budget.hard and budget.unknown_estimate is None:
+            raise unbounded(budget, model)
+        most = max(most, budget.unknown)
+    return most
 
 
 def accounts_in(
@@ -141,6 +158,23 @@ def spent(account: Account, used_nanos: int, estimate_nanos: int) -> Refusal:
         rule="app_policy.budget",
         first_check=f"What has the {of} spent? gateway budgets",
         stop_rule="Do not send it again before the budget is raised or begins anew: it will be refused again.",
+    )
+
+
+def unbounded(budget: Budget, model: str) -> Refusal:
+    """402: nobody can tell whether the request fits into what is left of a hard budget."""
+    return Refusal(
+        status=402,
+        type="insufficient_quota",
+        code="unknown_estimate",
+        param="model",
+        message=f"What this request for '{model}' can cost at most is not known, so it cannot be held against the hard budget "
+        f"'{budget.id}'. Nothing was sent. Ask for a size and quality that has a price; or ops: complete the price list, or "
+        f"write budgets.{budget.id}.unknown_estimate, the amount to hold for such requests.",
+        owner=Owner.APP_POLICY,
+        rule="app_policy.unknown_estimate",
+        first_check="What is missing from the price list? gateway check names it; gateway explain shows the request's estimate.",
+        stop_rule="Do not send it again before the price list or the budget says what to hold: it will be refused again.",
     )
 
 

@@ -4,11 +4,15 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
 
+from gateway.core.budget import Account, Budget, Period, Scope
+from gateway.core.contract.contract import OnUnavailable
 from gateway.core.finance.spend import Dimension, SpendQuery, SpendRow
+from gateway.core.ledger.balance import counted
 from gateway.core.ledger.entry import Entry, Kind
 from gateway.ports import LedgerUnavailable
 from tests.contract.ledger_samples import NOON, entry
@@ -300,6 +304,12 @@ async def test_deliveries_in_the_place_of_a_held_route_are_found_by_when_they_we
         assert list(opened.books.stood_in(None, at)) == [held[0][1]]
 
 
+def account(scope: Scope, subject: str, currency: str, since: datetime | None, unknown: Decimal | None = None) -> Account:
+    share, policy = Decimal(1), OnUnavailable.FAIL_OPEN
+    budget = Budget("b", scope, subject, Period.TOTAL, Decimal(1), currency, share, True, policy, unknown)
+    return Account(budget, subject, since, None)
+
+
 async def test_a_budget_s_spend_counts_all_that_is_or_may_be_to_pay(opening: Factory, tmp_path: Path) -> None:
     """Open and ambiguous attempts and unknown costs at their estimates, adjustments added; one subject, currency, period."""
     earlier = NOON - timedelta(days=40)
@@ -317,8 +327,29 @@ async def test_a_budget_s_spend_counts_all_that_is_or_may_be_to_pay(opening: Fac
         await opened.ledger.append(entry(Kind.RESERVE, "euros", "7", currency="EUR"))
         await opened.ledger.append(entry(Kind.RESERVE, "other", "9", app="other"))
         await opened.ledger.append(entry(Kind.RESERVE, "earlier", "3", at=earlier))
-        assert opened.books.spent("app", "storefront", "USD", NOON) == Decimal("2.15")
-        assert opened.books.spent("app", "storefront", "USD", None) == Decimal("5.15")
-        assert opened.books.spent("team", "web", "USD", NOON) == Decimal("11.15")
-        assert opened.books.spent("contract", "openai-direct", "EUR", NOON) == 7
-        assert opened.books.spent("contract", "nobody", "USD", None) == 0
+        assert opened.books.spent(account(Scope.APP, "storefront", "USD", NOON)) == Decimal("2.15")
+        assert opened.books.spent(account(Scope.APP, "storefront", "USD", None)) == Decimal("5.15")
+        assert opened.books.spent(account(Scope.TEAM, "web", "USD", NOON)) == Decimal("11.15")
+        assert opened.books.spent(account(Scope.CONTRACT, "openai-direct", "EUR", NOON)) == 7
+        assert opened.books.spent(account(Scope.CONTRACT, "nobody", "USD", None)) == 0
+
+
+async def test_a_budget_s_spend_is_the_sum_of_what_each_attempt_counts(opening: Factory, tmp_path: Path) -> None:
+    """The books and the counters' corrections say the same of every attempt, also where its estimate was unknown."""
+    unknown, attempts = Decimal("0.75"), list[tuple[Entry, ...]]()
+    ends: list[list[Entry]] = [
+        [],
+        [entry(Kind.VOID, amount="0")],
+        [entry(Kind.EXPIRE, amount=None)],
+        [entry(Kind.EXPIRE, amount="0.4")],
+    ]
+    ends += [[entry(Kind.SETTLE, amount=None)], [entry(Kind.SETTLE, amount="0.21")]]
+    for number, (held, end, adjusted) in enumerate(product((None, "0.50"), ends, (False, True))):
+        entries = [entry(Kind.RESERVE, amount=held), *end]
+        if adjusted and end:
+            entries += [entry(Kind.ADJUST, amount="0.30"), entry(Kind.ADJUST, amount="-0.10", reference="again")]
+        attempts.append(tuple(replace(it, attribution=replace(it.attribution, request_id=f"req_{number}")) for it in entries))
+    async with opening(tmp_path) as opened:
+        await opened.ledger.append(*chain.from_iterable(attempts))
+        expected = sum((counted(it, unknown) for it in attempts), Decimal(0))
+        assert opened.books.spent(account(Scope.APP, "storefront", "USD", None, unknown)) == expected

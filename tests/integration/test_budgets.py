@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from gateway.app.configuration import load_config
 from gateway.app.reading import books_of
+from gateway.core.budget import accounts_in
 from tests.integration.programs import House, control, run
 from tests.integration.two_contracts import GENERATIONS, KEY, WISH, Configuration, Place, changed
 from tests.real_postgres import RealPostgres
@@ -71,8 +74,9 @@ async def test_a_thousand_at_once_do_not_overspend_by_one_image(place: Place) ->
     with place.gateway(with_budgets(shop={"app": "shop"})) as house:
         assert await ask_often([house], REQUESTS) == {200: IMAGES, 402: REQUESTS - IMAGES}
         assert images(place) == IMAGES
-        used = books_of(load_config(place.config, house.environment)).spent("app", "shop", "USD", None)
-        assert used == 20
+        loaded = load_config(place.config, house.environment)
+        [account] = accounts_in(loaded.snapshot.budgets, {"shop": "shop"}, (), datetime.now(UTC))
+        assert books_of(loaded).spent(account) == 20
         house.gateway.stop()
         again = place.restart(house)
         try:
@@ -198,3 +202,84 @@ def test_contradictions_are_found_before_they_cost_anything(place: Place, tmp_pa
     told = run("check", str(place.config), environment={}).stderr
     for said in ("'shopp' is no app", "exactly one of app, team and contract", "the budget counts 'EUR'", "bills in USD"):
         assert said in told
+
+
+def by_tokens(found: Configuration) -> None:
+    """Prices a token, and nothing that says how many an image takes."""
+    found["price_lists"]["usd"]["models"] = {"gpt-image-2": {"per_million_tokens": {"text_in": 5, "image_out": 30}}}
+
+
+async def test_what_nobody_can_estimate_is_refused_by_a_hard_budget_or_held_as_it_says(place: Place) -> None:
+    """What was really spent is counted all the same: a used-up budget refuses, also after a restart."""
+    configuration = with_budgets(shop={"app": "shop", "amount": 0.1})
+    by_tokens(configuration)
+    with place.gateway(configuration) as house:
+        status, _, body = await ask(house)
+        assert (status, body["error"]["code"], images(place)) == (402, "unknown_estimate", 0)
+        told = run("check", str(place.config), environment=house.environment)
+        assert "budgets.shop" in told.stdout + told.stderr
+        assert "generations by route first" in told.stdout + told.stderr
+    configuration["budgets"]["shop"]["unknown_estimate"] = 0.06
+    for name in ("two", "three"):
+        with place.gateway(configuration, name=name) as house:
+            answers = [await ask(house, quality="high") for _ in range(4)]
+            assert [status for status, _, _ in answers][-1] == 402
+            spent = sum(Decimal(body["gateway"]["cost"]) for status, _, body in answers if status == 200)
+            assert spent <= Decimal("0.1") + Decimal("0.06")
+    assert images(place) <= 6
+
+
+async def test_a_soft_budget_counts_what_nobody_could_estimate(place: Place) -> None:
+    """Its metric and its warning come from what was settled."""
+    configuration = with_budgets(shop={"app": "shop", "amount": 0.1, "hard": False, "soft_at": 0.1})
+    by_tokens(configuration)
+    with place.gateway(configuration) as house:
+        costs = [Decimal((await ask(house, quality="high"))[2]["gateway"]["cost"]) for _ in range(2)]
+        assert (await ask(house, quality="high"))[1]["x-gateway-budget"].startswith("shop; used=")
+        assert await _used(house, "shop") >= float(sum(costs))
+
+
+@pytest.mark.parametrize("counters", ["memory", "redis", "postgres"])
+async def test_adjustments_reach_the_counters(place: Place, postgres: RealPostgres, counters: str) -> None:
+    """A refund makes room at once, wherever budgets are counted, and a restart knows it; an alert sees it before a request."""
+    with contextlib.ExitStack() as stack:
+        redis_url = stack.enter_context(real_redis()).url if counters == "redis" else ""
+        configuration = with_budgets(redis_url=redis_url, shop={"app": "shop", "amount": 1, "period": "total"})
+        if counters == "postgres":
+            configuration["ledger"] = {"url": postgres.database()}
+        with place.gateway(configuration) as house:
+            first = await ask(house)
+            assert [first[0], *[(await ask(house))[0] for _ in range(2)]] == [200, 200, 402]
+            await _refund(house, first[1]["x-gateway-request-id"], "0.50")
+            assert [(await ask(house))[0] for _ in range(2)] == [200, 402]
+        again = place.restart(house)
+        try:
+            house = House(place.openai, place.atlas, again, house.environment)
+            async with asyncio.timeout(10):
+                while await _used(house, "shop") != 1.0:
+                    await asyncio.sleep(0.05)
+            assert (await ask(house))[0] == 402
+        finally:
+            again.stop()
+
+
+async def _refund(house: House, request_id: str, amount: str) -> None:
+    adjustment = {
+        "request_id": request_id,
+        "attempt": 1,
+        "amount": f"-{amount}",
+        "currency": "USD",
+        "basis": "reported",
+        "reference": "ticket-7",
+        "reason": "The provider has refunded it.",
+    }
+    order = {"who": "ada", "why": "a refund", "adjustments": [adjustment]}
+    async with house.client() as admin, admin.post(f"{house.admin_url}/ledger/adjustments", json=order) as answer:
+        assert (answer.status, (await answer.json())["booked"]) == (200, 1)
+
+
+async def _used(house: House, subject: str) -> float | None:
+    async with house.client() as app, app.get(f"{house.admin_url}/metrics") as scraped:
+        text = await scraped.text()
+    found = re.search(rf'gateway_budget_used{{budget="shop",currency="USD",subject="{subject}"}} (\S+)', text)
+    return None if found is None else float(found[1])

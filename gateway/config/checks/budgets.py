@@ -10,7 +10,7 @@ from gateway.core.budget import ANY, Scope
 
 
 def check_budgets(root: Node) -> tuple[Problem, ...]:
-    """Subjects that nobody has, and budgets that could never count a route because it is priced in another currency."""
+    """Subjects that nobody has, and what an app or team can pay in a currency that none of its budgets counts."""
     return (*_unknown_subjects(root), *_currencies(root))
 
 
@@ -29,17 +29,28 @@ def _unknown_subjects(root: Node) -> Iterator[Problem]:
 
 
 def _currencies(root: Node) -> Iterator[Problem]:
-    """An app or a team may reach any contract that it is not kept from; a contract's budget counts that one only."""
-    for key, scope, node in _subjects(root):
+    """An app or a team may reach any contract that it is not kept from; a contract's budget counts that one only.
+
+    Nothing is converted: where contracts bill in several currencies, each needs a budget of its own.
+    """
+    subjects = list(_subjects(root))
+    for key, scope, node in subjects:
         path: Path = ("budgets", key, "currency")
-        counted, at = text_at(root, path), find(root, path)
-        if counted is None or at is None:
+        at, subject = find(root, path), node.text() or ""
+        if at is None:
             continue
-        for contract in sorted(_contracts(root, scope, node.text() or "")):
+        beside = {
+            text_at(root, ("budgets", other, "currency"))
+            for other, its_scope, it in subjects
+            if its_scope is scope and it.text() in (subject, ANY)
+        }
+        for contract in sorted(_contracts(root, scope, subject)):
             billed = text_at(root, ("contracts", contract, "billing", "currency"))
-            if billed is not None and billed != counted:
+            if billed is not None and billed not in beside:
                 what = f"the budget counts {shown(at)}, but it pays for the contract '{contract}', which bills in {billed}"
-                fix = "Nothing is converted: list contracts of its currency in apps.ID.contracts, or make one budget a currency."
+                fix = (
+                    f"Add a budget of the same {scope} in {billed}, or list only contracts of its currency in apps.ID.contracts."
+                )
                 yield at.at.problem(path, what, fix)
                 break
 

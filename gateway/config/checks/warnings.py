@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from urllib.parse import urlsplit
 
+from gateway.config.checks.budget_warnings import budget_warnings
 from gateway.config.checks.date_warnings import date_warnings
 from gateway.config.checks.price_series import series_warnings
 from gateway.config.checks.routing_warnings import ConfigWarning, routing_warnings
@@ -29,7 +30,7 @@ def config_warnings(written: Configuration, snapshot: Snapshot, root: Node, toda
         *series_warnings(written, today),
         *_gaps_of_lists(written),
     ]
-    found += [*routing_warnings(written), *date_warnings(snapshot, today)]
+    found += [*routing_warnings(written), *date_warnings(snapshot, today), *budget_warnings(snapshot, today)]
     for key, contract in written.contracts.items():
         found += _terms(("contracts", key), contract)
         found += _days(("contracts", key), contract, today)

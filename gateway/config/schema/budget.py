@@ -30,6 +30,8 @@ class Budget(Written):
     """From which share on answers carry x-gateway-budget."""
     hard: bool = True
     """Whether requests that may exceed it are refused (402); false: it only warns."""
+    unknown_estimate: Annotated[Amount, Field(gt=0, le=1_000_000)] | None = None
+    """What is held for a request whose cost cannot be estimated; absent: a hard budget refuses it (402)."""
     on_unavailable: Annotated[OnUnavailable, Field(strict=False)] = OnUnavailable.FAIL_CLOSED
     """Where Redis cannot be asked: 'fail_closed' refuses (503) what a hard budget has to count, 'fail_open' lets it pass."""
 

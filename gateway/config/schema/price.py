@@ -43,10 +43,15 @@ class ImagePrice(Written):
     """Price of one image; at most 9 decimals."""
 
 
+Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
 class OutputTokens(Written):
     """How many tokens an image will take, so that its cost can be held before the call."""
 
-    factors: Annotated[dict[Quality, Annotated[int, Field(ge=1, le=10_000)]], Field(min_length=1)]
+    table: dict[PixelSize, Annotated[dict[Quality, Tokens], Field(min_length=1)]] = Field(default_factory=dict)
+    """The published tokens of one image by size and quality; where it has no entry, the factors count."""
+    factors: dict[Quality, Annotated[int, Field(ge=1, le=10_000)]] = Field(default_factory=dict)
     """The published formula's factor by quality; up to 10000, far above the 96 of the best quality known."""
     auto_size: PixelSize
     """The largest size that the provider chooses by itself: what 'auto' is held as."""
@@ -59,10 +64,13 @@ class OutputTokens(Written):
 
     @field_validator("auto_quality")
     @classmethod
-    def _has_a_factor(cls, value: str, info: ValidationInfo) -> str:
-        factors = info.data.get("factors")
-        if factors is not None and value not in factors:
-            raise mistake("is not one of the qualities under factors", f"Write one of: {', '.join(sorted(factors))}.")
+    def _is_counted(cls, value: str, info: ValidationInfo) -> str:
+        size, table, factors = (info.data.get(name) for name in ("auto_size", "table", "factors"))
+        if size is None or table is None or factors is None:
+            return value
+        if value not in (known := {*factors, *table.get(size, ())}):
+            named = ", ".join(sorted(known)) or "none"
+            raise mistake("has neither a factor nor an entry in the table at auto_size", f"Those that have: {named}.")
         return value
 
 

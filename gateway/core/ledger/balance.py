@@ -83,6 +83,18 @@ def balance_of(entries: Sequence[Entry]) -> Balance:
     return Balance(state, reserve, closing, adjustments, settled, booked, held)
 
 
+def counted(entries: Sequence[Entry], unknown: Decimal = Decimal(0)) -> Decimal:
+    """What a budget counts of an attempt, from all its entries: its cost, or what it may still cost.
+
+    An unknown cost counts as its estimate, an unknown estimate as ``unknown``. ``Books.spent`` sums the same over many.
+    """
+    found = balance_of(entries)
+    if found.cost is not None:
+        return found.cost
+    held = found.reserve.cost.amount
+    return unknown if held is None else held
+
+
 def adjusting(entry: Entry) -> Decimal:
     """What an adjustment adds; ``ValueError`` where it is unknown, which no ledger takes."""
     if entry.cost.amount is None:

@@ -1,7 +1,7 @@
 """The only rate arithmetic: what a response cost, and the most that a request can cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -38,8 +38,9 @@ class ImageRate:
 
 @dataclass(frozen=True, slots=True)
 class OutputTokens:
-    """How many output tokens an image will take: a factor by quality for ``tokens.output_tokens``.
+    """How many output tokens an image will take: by size and quality where ``table`` has them, else by a factor a quality.
 
+    The factors are those of ``tokens.output_tokens``.
     ``auto_size`` and ``auto_quality`` stand in for ``auto``, which cannot be known beforehand. ``partial_image`` are the
     tokens of one partial image of a stream, ``reference_max`` the most input tokens that one reference image takes;
     ``None`` where nobody knows.
@@ -50,9 +51,13 @@ class OutputTokens:
     auto_quality: str
     partial_image: int | None = None
     reference_max: int | None = None
+    table: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def of_image(self, size: str, quality: str) -> int | None:
         """Output tokens of one image, without partial ones; ``None`` where size or quality are not known."""
+        listed = self.table.get(size, {}).get(quality)
+        if listed is not None:
+            return listed
         factor, pixels = self.factors.get(quality), pixels_of(size)
         return None if factor is None or pixels is None else output_tokens(factor, *pixels)
 

@@ -1,21 +1,24 @@
 """Keeps budgets: the most that an attempt can cost is taken before it, and what it did not cost is given back after it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 from weakref import WeakValueDictionary
 
-from gateway.core.budget import Account, Scope, accounts_of, spent, uncounted, without_price
+from gateway.core.budget import Account, Budget, Scope, accounts_of, held_unknown, spent, uncounted, without_price
 from gateway.core.contract.contract import OnUnavailable
+from gateway.core.ledger.balance import counted
 from gateway.core.money.amount import Cost, nothing, to_nanos
 from gateway.core.outcome import Refusal
 from gateway.core.routing.choice import Candidate
 from gateway.core.routing.eligibility import Conditions, Reason, Suspension
 from gateway.engine.call import Call
-from gateway.ports import Books, BudgetCounters, Stake, StateUnavailable
+from gateway.engine.money.adjusting import Correction
+from gateway.ports import Books, BudgetCounters, LedgerUnavailable, Stake, StateUnavailable
 
 # A counter outlives its period by more than a job takes.
 KEPT_AFTER_S = 86_400
@@ -63,7 +66,7 @@ class Holding:
     _settled: bool = False
 
     async def settle(self, cost: Cost) -> None:
-        """Give back what the attempt did not cost; an unknown cost keeps the whole estimate."""
+        """Give back what the attempt did not cost, or take what it cost beyond; an unknown cost keeps all that is held."""
         if self._settled or not self.accounts or cost.amount is None:
             return
         self._settled = True
@@ -95,13 +98,14 @@ class BudgetKeeper:
         if estimate.amount is None and call.app.refuses_unknown_price:
             raise without_price(call.request.model)
         budgets = call.snapshot.budgets
-        if not budgets or estimate.amount is None:
+        if not budgets:
             return Holding(self)
         subjects = {Scope.APP: call.app.id, Scope.TEAM: call.app.team, Scope.CONTRACT: candidate.route.contract.id}
-        accounts = tuple(accounts_of(budgets, subjects, self._clock()))
+        accounts = tuple(accounts_of(budgets, subjects, estimate.currency, self._clock()))
         if not accounts:
             return Holding(self)
-        nanos = to_nanos(estimate.amount)
+        # At least the smallest unit, so that a budget that is used up refuses also what may cost nothing.
+        nanos = max(to_nanos(held_unknown(accounts, call.request.model) if estimate.amount is None else estimate.amount), 1)
         try:
             used = await self._held(accounts, nanos)
         except StateUnavailable as unavailable:
@@ -115,6 +119,32 @@ class BudgetKeeper:
         """Never raises: what cannot be given back now is given back with the next."""
         for account in accounts:
             self._owed[account] = self._owed.get(account, 0) + nanos
+        await self._pay_owed()
+
+    async def correct(self, budgets: Sequence[Budget], corrections: Sequence[Correction]) -> None:
+        """Count what adjustments have changed; never raises, see ``owes``."""
+        for it in corrections:
+            booked = it.before[0].attribution
+            subjects = {Scope.APP: booked.app, Scope.TEAM: booked.team, Scope.CONTRACT: booked.contract}
+            for account in accounts_of(budgets, subjects, it.before[0].cost.currency, booked.begun_at):
+                unknown = account.budget.unknown
+                less = counted(it.before, unknown) - counted((*it.before, it.adjustment), unknown)
+                self._owed[account] = self._owed.get(account, 0) + to_nanos(less)
+        await self._pay_owed()
+
+    @property
+    def owes(self) -> bool:
+        """Whether counters could not be corrected yet."""
+        return bool(self._owed)
+
+    async def look(self, accounts: Iterable[Account]) -> None:
+        """Tell what is used of each by the ledger, so that it is known before anybody asks."""
+        for account in accounts:
+            with suppress(LedgerUnavailable):
+                used = await asyncio.to_thread(self._books.spent, account)
+                self._watch.budget_used(account, to_nanos(used))
+
+    async def _pay_owed(self) -> None:
         for account in list(self._owed):
             owed = self._owed.pop(account)
             try:
@@ -135,6 +165,7 @@ class BudgetKeeper:
             if not missing:
                 used = tuple(total for total in taken.used_nanos if total is not None)
                 if taken.refused is not None:
+                    self._tell(accounts, used)
                     raise self._refused(accounts[taken.refused], used[taken.refused], nanos)
                 return used
             for account in missing:
@@ -149,8 +180,7 @@ class BudgetKeeper:
     async def _seed(self, account: Account) -> None:
         """From the ledger: what is booked, and what is or may still be to pay. One at a time; the first one counts."""
         async with self._seeding.setdefault(account.key, asyncio.Lock()):
-            budget = account.budget
-            used = await asyncio.to_thread(self._books.spent, budget.scope, account.subject, budget.currency, account.since)
+            used = await asyncio.to_thread(self._books.spent, account)
             until = account.until
             lifetime_s = None if until is None else (until - self._clock()).total_seconds() + KEPT_AFTER_S
             await self._counters.seed(account.key, to_nanos(used), lifetime_s)

@@ -29,10 +29,7 @@ def budget_lines(snapshot: Snapshot, books: Books, now: datetime) -> list[Budget
     """By budget and subject; attempts in flight and ambiguous ones count at their estimates. Raises ``LedgerUnavailable``."""
     apps = {app.id: app.team for app in snapshot.apps.values()}
     found = accounts_in(snapshot.budgets, apps, snapshot.contracts, now)
-    return [
-        BudgetLine(it, books.spent(it.budget.scope, it.subject, it.budget.currency, it.since))
-        for it in sorted(found, key=lambda it: (it.budget.id, it.subject))
-    ]
+    return [BudgetLine(it, books.spent(it)) for it in sorted(found, key=lambda it: (it.budget.id, it.subject))]
 
 
 def budgets_document(lines: Sequence[BudgetLine]) -> Document:

@@ -1,5 +1,5 @@
 -- What the attempts begun from :since on have cost or may still cost, of one subject ({column}) in one currency. An unknown cost
--- counts as its estimate. Whole numbers only, so that the sum is exact.
+-- counts as its estimate, an unknown estimate as :unknown. Whole numbers only, so that the sum is exact.
 WITH adjustment AS (
     SELECT request_id, attempt, sum(amount_nanos) AS nanos
     FROM entry
@@ -9,11 +9,11 @@ WITH adjustment AS (
 SELECT coalesce(sum(
     coalesce(adjustment.nanos, 0)
     + CASE
-        WHEN closing.kind = 'settle' THEN coalesce(closing.amount_nanos, reserve.amount_nanos, 0)
+        WHEN closing.kind = 'settle' AND closing.amount_nanos IS NOT NULL THEN closing.amount_nanos
         WHEN closing.kind = 'void' THEN 0
         -- An adjusted attempt costs its adjustments, whatever it might have cost before.
         WHEN adjustment.nanos IS NOT NULL THEN 0
-        ELSE coalesce(reserve.amount_nanos, 0)
+        ELSE coalesce(reserve.amount_nanos, :unknown)
     END
 ), 0) AS nanos
 FROM entry AS reserve

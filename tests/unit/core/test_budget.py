@@ -14,11 +14,13 @@ from gateway.core.budget import (
     account_of,
     accounts_in,
     accounts_of,
+    held_unknown,
     spent,
     uncounted,
     without_price,
 )
 from gateway.core.contract.contract import OnUnavailable
+from gateway.core.outcome import Refusal
 
 NOW = datetime(2026, 12, 31, 23, 59, tzinfo=UTC)
 BUDGET = Budget(
@@ -63,8 +65,10 @@ def test_a_request_is_paid_from_every_budget_that_is_its_own() -> None:
         replace(BUDGET, id="each", scope=Scope.APP, subject="*"),
         replace(BUDGET, id="contract", scope=Scope.CONTRACT, subject="direct"),
     ]
-    found = [(it.budget.id, it.subject) for it in accounts_of(budgets, SUBJECTS, NOW)]
+    found = [(it.budget.id, it.subject) for it in accounts_of(budgets, SUBJECTS, "USD", NOW)]
     assert found == [("web", "web"), ("each", "shop"), ("contract", "direct")]
+    euros = [replace(BUDGET, id="euros", currency="EUR"), BUDGET]
+    assert [it.budget.id for it in accounts_of(euros, SUBJECTS, "EUR", NOW)] == ["euros"]
     listed = accounts_in(budgets, {"shop": "web", "news": "press"}, ["direct", "reseller"], NOW)
     assert [(it.budget.id, it.subject) for it in listed] == [
         ("web", "web"),
@@ -115,3 +119,14 @@ def test_what_cannot_be_told_is_refused_by_its_owner() -> None:
     """Without a price by the app's policy, without counters by the gateway: that may be sent again."""
     assert (without_price("m").status, without_price("m").diagnosis.owner) == (402, "app_policy")
     assert (uncounted().status, uncounted().diagnosis.retryable) == (503, True)
+
+
+def test_what_nobody_can_estimate_is_held_as_the_budget_says_or_refused() -> None:
+    """A hard budget that says nothing refuses; of several that say something the most counts."""
+    hard, soft = account_of(BUDGET, "web", NOW), account_of(replace(BUDGET, hard=False), "web", NOW)
+    with pytest.raises(Refusal, match=r"hard budget 'web'.*budgets\.web\.unknown_estimate") as caught:
+        held_unknown([soft, hard], "gpt-image-2")
+    assert (caught.value.status, caught.value.code, caught.value.diagnosis.retryable) == (402, "unknown_estimate", False)
+    bounded = [account_of(replace(BUDGET, unknown_estimate=Decimal(it)), "web", NOW) for it in ("0.2", "0.5")]
+    assert held_unknown(bounded, "gpt-image-2") == Decimal("0.5")
+    assert held_unknown([soft], "gpt-image-2") == 0

@@ -8,11 +8,11 @@ from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 
-from gateway.core.budget import Scope
+from gateway.core.budget import Account
 from gateway.core.finance.spend import SpendQuery, SpendRow
 from gateway.core.ledger.entry import Entry, ReplayEntry, in_order
 from gateway.core.ledger.request_query import EVERY_REQUEST, RequestQuery
-from gateway.core.money.amount import from_nanos
+from gateway.core.money.amount import from_nanos, to_nanos
 from gateway.ports import LedgerUnavailable
 from gateway.stores.ledger.book_rows import covered_of, period_of, replays_asked
 from gateway.stores.ledger.rows import entry_of
@@ -48,11 +48,17 @@ class SqliteBooks:
             connection.execute("BEGIN")
             return SPENDING.rows(query, connection.execute, kept_sums=kept_sums)
 
-    def spent(self, scope: str, subject: str, currency: str, since: datetime | None) -> Decimal:
+    def spent(self, account: Account) -> Decimal:
         """See ``ports.Books``; raises ``LedgerUnavailable``."""
+        budget = account.budget
         # A scope is the name of its column: only names from that closed set enter the statement.
-        sql = _SPENT.format(column=Scope(scope).value)
-        [row] = self._rows(sql, {"subject": subject, "currency": currency, "since": period_of(since, None)["since"]})
+        asked: dict[str, int | str] = {
+            "subject": account.subject,
+            "currency": budget.currency,
+            "unknown": to_nanos(budget.unknown),
+        }
+        asked["since"] = period_of(account.since, None)["since"]
+        [row] = self._rows(_SPENT.format(column=budget.scope.value), asked)
         return from_nanos(row["nanos"])
 
     def requests(self, limit: int, query: RequestQuery = EVERY_REQUEST) -> Sequence[Entry]:

@@ -126,7 +126,7 @@ CASES = {
         "{per_request: 1, output_tokens: {factors: {low: 16}, auto_size: 16x16, auto_quality: high}}",
         "high}}",
         "price_lists.usd.models.gpt-image-2.output_tokens.auto_quality",
-        "Write one of: low.",
+        "Those that have: low.",
     ),
     "model without routes": ("routes: [openai-route]", "routes: []", "[], aliases", "models.gpt-image-2.routes", "at least one"),
     "unknown route": (

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.core.ledger.balance import State, adjusting, balance_of
+from gateway.core.ledger.balance import State, adjusting, balance_of, counted
 from gateway.core.ledger.entry import Kind
 from gateway.core.money.amount import unknown
 from tests.contract.ledger_samples import entry
@@ -37,6 +37,9 @@ def test_an_attempt_stands_where_its_entries_put_it(
     assert found.exposure == (None if exposure is None else Decimal(exposure))
     assert (found.cost_unknown, found.exposure_unknown) == unknowns
     assert found.currency == "USD"
+    open_at = RESERVE.cost.amount
+    assert counted([RESERVE, *then], Decimal(9)) == (open_at if cost is None else Decimal(cost))
+    assert counted([entry(Kind.RESERVE, amount=None), *then], Decimal(9)) == (9 if cost is None else Decimal(cost))
 
 
 def test_adjustments_are_summed_and_told_apart_from_what_was_settled() -> None:
