@@ -1,1 +1,1 @@
-"""Composition root, the only package that names concrete adapters: what a running gateway is made of, and what commands read."""
+"""What is a running gateway made of? The composition root: the only package that names concrete adapters."""

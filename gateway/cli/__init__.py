@@ -1,4 +1,4 @@
-"""The command ``gateway``: one file a command family, each imported only when it is called, so that ``serve`` starts fast."""
+"""What can a person type? One file a command, imported only when it is called."""
 
 import gc
 import os

@@ -1,1 +1,1 @@
-"""The configuration: what is written in YAML, checked and turned into the snapshot that runs."""
+"""What is configured? YAML is read, checked and turned into the snapshot that runs."""

@@ -13,6 +13,7 @@ from gateway.config.checks.expired_contracts import expired
 from gateway.config.checks.openrouter import check_openrouter
 from gateway.config.checks.policies import check_policies
 from gateway.config.checks.price_series import check_series
+from gateway.config.checks.published_keys import check_published
 from gateway.config.checks.references import check_references
 from gateway.config.checks.reported_cost import check_reported
 from gateway.config.checks.schema_errors import validate
@@ -20,7 +21,6 @@ from gateway.config.checks.warnings import config_warnings
 from gateway.config.problem import ConfigInvalid, Problem
 from gateway.config.secrets.own_secrets import NO_SECRETS, read_own_secrets
 from gateway.config.secrets.provider_keys import key_files, read_credentials
-from gateway.config.secrets.published_keys import check_published
 from gateway.config.secrets.token_command import Tokens
 from gateway.config.settings import Settings, settings_of
 from gateway.config.snapshot import build_snapshot

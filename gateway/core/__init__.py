@@ -1,1 +1,1 @@
-"""Pure decisions and the values they are made on: no I/O, no clock, no randomness, no framework."""
+"""What is decided? Pure decisions and the values they are made on: no I/O, clock, randomness or framework."""

@@ -1,1 +1,1 @@
-"""Carries out what the core decides: awaits, never decides."""
+"""What happens to a request? The engine carries out what the core decides: it awaits and never decides."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a port of this machine: strict, bounded, and the same for both planes and the simulator."""
+"""Who may connect? HTTP/1.1, strict and bounded, the same for both planes and the simulator."""
 
 from gateway.listener.bounds import Counts, Limits
 from gateway.listener.connection import CONNECTION, Connection

@@ -1,1 +1,1 @@
-"""One file a dialect of upstream, on connections of our own."""
+"""How is each upstream spoken to? One file a dialect, on connections of our own."""

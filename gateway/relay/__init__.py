@@ -1,1 +1,1 @@
-"""Bytes in, bytes out: what passes through is read on its way, never held and never changed."""
+"""What passes through? Bytes in, bytes out: read on their way, never held and never changed."""

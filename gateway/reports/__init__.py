@@ -1,1 +1,1 @@
-"""The floor of questions: stores and a snapshot in, frozen values out, and of each answer one document for programs."""
+"""What is the answer to a question? Stores and a snapshot in, values out: one answer, whoever shows it."""

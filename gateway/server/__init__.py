@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out; no decisions."""
+"""What is said over HTTP? Requests in, answers out, no decisions."""

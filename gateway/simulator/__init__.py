@@ -1,4 +1,4 @@
-"""A simulated provider: a separate program that speaks real HTTP, for the demo, tests and drills."""
+"""What stands in for a provider? A separate program that speaks real HTTP, for the demo, tests and drills."""
 
 from gateway.simulator.app import create_app, running
 from gateway.simulator.settings import SimulatorSettings

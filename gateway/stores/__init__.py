@@ -1,1 +1,1 @@
-"""Where the gateway keeps what must outlive it, or what replicas share; what needs Redis is imported where one is configured."""
+"""Where is kept what must outlive the gateway, or what replicas share?"""

@@ -1,1 +1,1 @@
-"""What operators see: metrics and logs, without a key, a prompt or an image in them."""
+"""What do operators see? Metrics and logs, without a key, a prompt or an image in them."""

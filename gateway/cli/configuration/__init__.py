@@ -1,1 +1,1 @@
-"""Is the configuration right, what would it do, and what was it before."""
+"""Is the configuration right, what would it do, and what was it before?"""

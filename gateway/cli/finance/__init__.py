@@ -1,1 +1,1 @@
-"""What was spent, for whom, and does the bill agree."""
+"""What was spent, for whom, and does the bill agree?"""

@@ -1,1 +1,1 @@
-"""Is the ledger what was written, and do its receipts hold."""
+"""Is the ledger what was written, and do its receipts hold?"""

@@ -1,1 +1,1 @@
-"""How do routes and contracts stand, and whose is a failure."""
+"""How do routes and contracts stand, and whose is a failure?"""

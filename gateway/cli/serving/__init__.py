@@ -1,1 +1,1 @@
-"""Run something: the gateway, a simulated provider, the demo."""
+"""What can be run: the gateway, a simulated provider, the demo?"""

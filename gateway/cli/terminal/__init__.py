@@ -1,1 +1,1 @@
-"""What commands have in common: options, tables, errors, the admin plane."""
+"""What do commands have in common: options, tables, errors, the way to the admin plane?"""

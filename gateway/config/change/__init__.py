@@ -1,1 +1,1 @@
-"""What changes from one configuration to the next: found, told, put into force, remembered, taken back."""
+"""What changes from one configuration to the next: found, told, put into force, remembered, taken back?"""

@@ -1,1 +1,1 @@
-"""Does what was written fit together, and what should somebody know before it runs."""
+"""Does what was written fit together, and what should somebody know before it runs?"""

@@ -1,1 +1,1 @@
-"""What may be written: the configuration's shape, bounds and defaults."""
+"""What may be written: shape, bounds and defaults?"""

@@ -1,1 +1,1 @@
-"""Where are the keys: from variables, files or commands, and never shown."""
+"""Where are the keys? In variables, files or commands, and never shown."""

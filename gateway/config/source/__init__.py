@@ -1,1 +1,1 @@
-"""What was written, and where: files, includes and variables, read into nodes that know their places."""
+"""What was written, and where: files, includes and variables, as nodes that know their places?"""

@@ -1,1 +1,1 @@
-"""Whose is a failure: what a provider said, and the first rule that recognises it."""
+"""Whose is a failure? What a provider said, and the first rule that recognises it."""

@@ -1,1 +1,1 @@
-"""What is kept of a failed request for a support ticket, and what each audience may see of it."""
+"""What is kept of a failed request for a support ticket, and who may see what of it?"""

@@ -1,1 +1,1 @@
-"""What does finance ask: spend, tables, FOCUS, other price lists."""
+"""What does finance ask: spend, tables, FOCUS, other price lists?"""

@@ -1,1 +1,1 @@
-"""What was booked: entries, their chain, and what they say of one attempt or request."""
+"""What was booked, and what do the entries say of one attempt or request?"""

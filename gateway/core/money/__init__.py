@@ -1,1 +1,1 @@
-"""What does it cost: exact amounts, token counts, price lists, currencies."""
+"""What does it cost: amounts, token counts, price lists, currencies?"""

@@ -1,1 +1,1 @@
-"""Is a route ready for production: the path to it, what is recorded, what ends soon."""
+"""Is a route ready for production, and what ends soon?"""

@@ -1,1 +1,1 @@
-"""What must never be shown: secrets, prompts, and whatever is ours at a provider, taken out of texts that leave."""
+"""What must never be shown: secrets, prompts, and whatever is ours at a provider?"""

@@ -1,1 +1,1 @@
-"""What did the caller ask for: the fields of a request, read and checked once at the border."""
+"""What did the caller ask for? The fields of a request, checked once at the border."""

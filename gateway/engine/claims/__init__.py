@@ -1,1 +1,1 @@
-"""Was this request asked before: claims, and answers that are kept and given again."""
+"""Was this request asked before, and which answer does it get?"""

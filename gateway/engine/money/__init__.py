@@ -1,1 +1,1 @@
-"""What was reserved, booked, adjusted and summed."""
+"""What is reserved, booked, adjusted and summed?"""

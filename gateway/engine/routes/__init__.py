@@ -1,1 +1,1 @@
-"""How are the routes now: breakers, limits, overrides, readiness."""
+"""How are the routes now: breakers, limits, overrides, readiness?"""

@@ -1,1 +1,1 @@
-"""What does a configuration say, what would it do, and what changed."""
+"""What does a configuration say, what would it do, and what changed?"""

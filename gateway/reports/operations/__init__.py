@@ -1,1 +1,1 @@
-"""What happened to requests, and how do routes and contracts stand."""
+"""What happened to requests, and how do routes and contracts stand?"""

@@ -1,1 +1,1 @@
-"""What every ledger has in common, whatever its database."""
+"""What has every ledger in common, whatever its database?"""

@@ -1,1 +1,1 @@
-"""What one process counts and claims by itself."""
+"""What does one process count and claim by itself?"""

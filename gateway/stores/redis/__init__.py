@@ -1,1 +1,1 @@
-"""What replicas count and claim together, in a Redis that they share."""
+"""What do replicas count and claim together in Redis?"""

@@ -1,1 +1,1 @@
-"""The ledger for finance, as a file."""
+"""How does finance get the ledger as a file?"""

@@ -1,1 +1,1 @@
-"""The provider's bill against the ledger."""
+"""Does the provider's bill agree with the ledger?"""

@@ -1,1 +1,1 @@
-"""Does the provider's bill agree with the ledger: its lines, ours, and what to call each difference."""
+"""How does the provider's bill differ from the ledger, line by line?"""

@@ -1,1 +1,1 @@
-"""The ledger in PostgreSQL, for any number of gateways."""
+"""How is a ledger kept in PostgreSQL, for any number of gateways?"""

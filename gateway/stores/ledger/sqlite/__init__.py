@@ -1,1 +1,1 @@
-"""The ledger in one SQLite file."""
+"""How is a ledger kept in one SQLite file?"""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.secrets.published_keys import APP_KEYS_SHA256, PROVIDER_KEYS
+from gateway.config.checks.published_keys import APP_KEYS_SHA256, PROVIDER_KEYS
 from tests.unit.config.samples import ROOT, base, loaded, place, problems
 
 DEMO, SERVED = hashlib.sha256(b"igw_demo_0000_not_a_secret").hexdigest(), "server: {host: %s}\napps:\n"
