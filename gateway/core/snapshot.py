@@ -86,7 +86,7 @@ class Retirement:
 class Route:
     """Public model -> provider + upstream model + contract. ``operations`` are those that it serves.
 
-    ``capabilities`` is ``None`` where nothing says what it can honour: then every parameter is passed on. With
+    ``capabilities`` is ``None`` where nothing says what it supports: then every parameter is passed on. With
     ``require_ready`` it takes no request before its readiness is proven; a proof counts for ``ready_days_max``. ``retirement``
     is its upstream model's. ``links`` say what becomes of images that come as links. ``text_model`` stands before the image model
     where the route serves Responses, and only there.

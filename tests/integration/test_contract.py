@@ -74,7 +74,7 @@ async def test_what_is_observed_stands_beside_what_is_recorded(place: Place) -> 
         report = json.loads(done.stdout)
         capacity = facts(report, "model_capacity")
         assert capacity["1000 images a minute, recorded"]["stale"]
-        assert any("images a minute, observed" in value for value in capacity), capacity
+        assert any("images a minute; your contract records" in value for value in capacity), capacity
         table = run("contract", "direct", "--admin", house.admin_url).stdout
         assert table.count("Does not prove:") == 4
         assert_unknown(house)

@@ -1,4 +1,4 @@
-"""``gateway providers``: which dialect serves which routes, by which package, and what each route cannot honour."""
+"""``gateway providers``: which dialect serves which routes, by which package, and what each route does not support."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def providers(format: FormatOption = Format.TABLE, config: ConfigOption = None) 
 def _tables(report: Mapping[str, Any]) -> list[RenderableType]:
     packages = ", ".join(f"{it['name']} {it['version']} ({it['for']})" for it in report["packages"])
     table = Table(title=f"Providers of configuration {report['config_revision']}", title_justify="left", box=None)
-    for heading in ("provider", "dialect", "host", "route", "upstream model", "contract", "cannot honour more than"):
+    for heading in ("provider", "dialect", "host", "route", "upstream model", "contract", "supports at most"):
         table.add_column(heading, overflow="fold")
     for provider in report["providers"]:
         dialect = "\n".join((provider["dialect"], *(f"[dim]{escape(it)}[/dim]" for it in provider["wire"])))

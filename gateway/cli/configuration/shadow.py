@@ -58,7 +58,8 @@ def _lines(found: Shadow, first: datetime, last: datetime) -> list[str]:
         lines.append(f"{found.neither:>8} are refused by both")
     for currency, total in sorted(found.totals.items()):
         lines.append(
-            f"{currency}: {total.old.amount} today, {total.new.amount} then, {total.difference:+} (the most that they can cost)"
+            f"Worst-case cost of these requests: {total.old.amount} {currency} under today's configuration, "
+            f"{total.new.amount} {currency} under the new one ({total.difference:+})"
         )
         if total.old.unknown or total.new.unknown:
             lines.append(f"{currency}: without a price {total.old.unknown} today, {total.new.unknown} then; not in these sums")

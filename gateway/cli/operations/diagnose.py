@@ -1,4 +1,4 @@
-"""``gateway diagnose``: whose an error is, by the rules that the gateway itself uses; and the errors that no rule has known."""
+"""``gateway diagnose``: who owns an error, by the rules of the gateway itself; and the errors that no rule recognises yet."""
 
 import json
 import sys
@@ -43,7 +43,9 @@ def diagnose(  # noqa: PLR0917 -- typer calls it by name
         VerificationState, typer.Option(help="What the contract records of the organization's verification.")
     ] = VerificationState.UNKNOWN,
     usage_tier: Annotated[str, typer.Option(help="The usage tier that the contract records.")] = "",
-    unknown: Annotated[bool, typer.Option("--unknown", help="List the latest attempts whose failure no rule has known.")] = False,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="List the latest attempts whose failure no rule recognises yet.")
+    ] = False,
     config: ConfigOption = None,
     format: FormatOption = Format.TABLE,
 ) -> None:

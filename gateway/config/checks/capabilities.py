@@ -1,4 +1,4 @@
-"""Checks of what routes can honour: a route narrows the catalogue's entry, never widens it, and never to nothing.
+"""Checks of what routes support: a route narrows the catalogue's entry, never widens it, and never to nothing.
 
 Works on what was written; a part of the wrong form is the schema's to report and is passed over here.
 """

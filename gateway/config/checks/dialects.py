@@ -16,7 +16,7 @@ _WITH_ADDRESS = ("openai", "openrouter")
 
 
 def check_dialects(root: Node) -> tuple[Problem, ...]:
-    """Addresses and packages that are missing, and routes that do not say what their provider honours."""
+    """Addresses and packages that are missing, and routes that do not say what their provider supports."""
     found = [
         (member.node.member("dialect") or member.node).at.problem(
             ("providers", name, "base_url"), "is missing", "Write where its API begins, such as https://api.openai.com/v1."
@@ -50,7 +50,7 @@ def _of_route(root: Node, name: str, route: Node) -> Iterator[Problem]:
     if not any(stream is not None and stream.plain() is False for stream in streams):
         path = ("routes", name, "capabilities")
         at = own.at if own is not None else key_position(root, ("routes", name))
-        what = "nothing says what a provider behind litellm honours, and what it does not would be dropped in silence"
+        what = "nothing says what a provider behind litellm supports, and what it does not would be dropped in silence"
         yield at.problem(path, what, "Declare capabilities: stream: false, the sizes and qualities it knows, and without: [...].")
 
 

@@ -43,7 +43,7 @@ def _route(key: str, route: Route, written: Configuration) -> Iterator[ConfigWar
             yield at, what, f"Add its prices to price_lists.{list_id}.models."
     entry = written.catalogue.get(route.upstream_model)
     if entry is None and route.capabilities is None:
-        what = "nothing says what it can honour: every parameter is passed on"
+        what = "nothing says what it supports: every parameter is passed on"
         yield path, what, f"Add an entry to the catalogue, or routes.{key}.capabilities."
 
 

@@ -72,7 +72,7 @@ class App(Written):
     cost_centre: Line
     """Where its spend is booked."""
     keys: Annotated[tuple[AppKey, ...], Field(min_length=1, max_length=100)]
-    """Its keys; two at a time let it change them without a break."""
+    """Its keys; keep two during a rotation."""
     models: tuple[Id, ...] | None = None
     """The models it may use; absent means all."""
     tags: Annotated[tuple[TagKey, ...], Field(max_length=100)] = ()

@@ -1,4 +1,4 @@
-"""What upstream models can honour, as dated data with its source; a route may narrow it."""
+"""What upstream models support, as dated data with its source; a route may narrow it."""
 
 from typing import Annotated, Self
 
@@ -34,9 +34,9 @@ class SizeRule(Written):
 
 
 class Capabilities(Written):
-    """What can be honoured. What is absent is not limited, and 'auto' is always possible.
+    """What can be supported. What is absent is not limited, and 'auto' is always possible.
 
-    A route that cannot honour what a request asks for does not get it: nothing is dropped from a request.
+    A route that does not support what a request asks for does not get it: nothing is dropped from a request.
     """
 
     sizes: Annotated[tuple[PixelSize, ...], Field(max_length=100)] | None = None
@@ -56,13 +56,13 @@ class Capabilities(Written):
     references_max: Count | None = None
     """Most reference images of an edit, its mask not counted; 0 means none."""
     stream: bool = True
-    """Whether 'stream: true' is honoured."""
+    """Whether 'stream: true' is supported."""
     without: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
     """Members of a request that are refused or ignored, such as mask, input_fidelity or style."""
 
 
 class CatalogueEntry(Written):
-    """What one upstream model can honour, as its provider said it on a day."""
+    """What one upstream model supports, as its provider said it on a day."""
 
     recorded_on: Day
     """The day on which this was read: what is older than a provider's latest change may be wrong."""
@@ -75,7 +75,7 @@ class CatalogueEntry(Written):
     successor: Word | None = None
     """The upstream model that the provider names in its place."""
     capabilities: Capabilities
-    """What it can honour."""
+    """What it supports."""
 
     @model_validator(mode="after")
     def _only_a_retirement_has_the_rest(self) -> Self:

@@ -267,7 +267,7 @@ class Configuration(Written):
     logging: Logging = Logging()
     """What is logged."""
     catalogue: dict[Name, CatalogueEntry] = Field(default_factory=dict)
-    """What upstream models can honour, by their names at the provider: dated, with a source."""
+    """What upstream models support, by their names at the provider: dated, with a source."""
     contracts: dict[Id, Contract] = Field(default_factory=dict)
     """Contracts by id."""
     providers: dict[Id, Provider] = Field(default_factory=dict)

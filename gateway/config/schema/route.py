@@ -32,7 +32,7 @@ class Route(Written):
     )
     """What the provider serves for this model; 'variation' only where it stands here (OpenAI retired it), 'response' alone."""
     capabilities: Capabilities | None = None
-    """What this route honours, where that is less than the catalogue says of its upstream model: it narrows, never widens."""
+    """What this route supports, where that is less than the catalogue says of its upstream model: it narrows, never widens."""
     links: Links = Links()
     """What becomes of images that this route's provider returns as links."""
     text_model: TextModel | None = None

@@ -17,7 +17,7 @@ ANSWER_BYTES_MAX = 32 * 1024 * 1024
 # How often each byte of a request or an answer stands in memory while litellm works on it (measured 2026-11-24).
 COPIES = 5
 _LINKS_BYTES_MAX = 1024 * 1024
-# Members that change the picture or say whom it is for, and so must be honoured or refused.
+# Members that change the picture or say whom it is for, and so must be supported or refused.
 _OF_ALL = frozenset({
     "size", "quality", "style", "background", "output_format", "output_compression", "moderation", "user", "safety_identifier",
 })  # fmt: skip
@@ -115,7 +115,7 @@ def answer_bytes_of(upstream_model: str, answer_bytes_max: int) -> int:
 
 
 def limits(upstream_model: str, operations: Iterable[Operation]) -> Capabilities:
-    """What a route behind litellm can honour at most, for all of its operations alike."""
+    """What a route behind litellm supports at most, for all of its operations alike."""
     without: set[str] = set()
     found = []
     for operation in operations:

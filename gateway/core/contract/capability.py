@@ -1,4 +1,4 @@
-"""What a route can honour, and what of a request it cannot: such a route is not eligible, and nothing is dropped (law 7)."""
+"""What a route supports, and what of a request it cannot: such a route is not eligible, and nothing is dropped (law 7)."""
 
 import math
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ class SizeRule:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model at a provider can honour. ``None`` where nothing is known to be refused; ``auto`` is always possible.
+    """What a model at a provider supports. ``None`` where nothing is known to be refused; ``auto`` is always possible.
 
     A size is possible where ``sizes`` names it or ``size_rule`` allows it. ``without`` names the members of a request that
     are refused or ignored; members that nobody names are passed on.
@@ -74,7 +74,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """A parameter that cannot be honoured as asked, what was asked, and what is possible."""
+    """A parameter that cannot be supported as asked, what was asked, and what is possible."""
 
     param: str
     asked: str
@@ -124,7 +124,7 @@ def narrowed(known: Capabilities, by: Capabilities) -> Capabilities:
 
 
 def size_possible(size: str, can: Capabilities) -> bool:
-    """Whether a size other than ``auto`` can be honoured."""
+    """Whether a size other than ``auto`` can be supported."""
     if not _sized(can):
         return True
     pixels = pixels_of(size)

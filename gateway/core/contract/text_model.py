@@ -51,7 +51,7 @@ class TextModel:
 
 
 def text_shortfalls(wish: TextWish, text: TextModel, image_model: str) -> Iterator[Shortfall]:
-    """What of the wish the text model, and ``image_model`` as its tool's, cannot honour."""
+    """What of the wish the text model, and ``image_model`` as its tool's, does not support."""
     if wish.image_model not in ("", image_model):
         yield Shortfall("tools", f"model {wish.image_model}", image_model)
     if wish.output_tokens_max is not None and wish.output_tokens_max > text.output_tokens_max:

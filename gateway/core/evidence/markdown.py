@@ -155,7 +155,7 @@ def _cost_row(cost: Amount | None, diagnosis: Diagnosis | None) -> _Row:
 
 def _closing(audience: Audience) -> str:
     if audience is Audience.PROVIDER:
-        return "Please say whose limit, setting or fault this is, and whether the attempts were billed."
+        return "Please tell us the cause of this error, and whether these attempts were charged."
     return "Keys, prompts and images are not kept, so they are not in here."
 
 

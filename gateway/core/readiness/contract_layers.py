@@ -64,8 +64,7 @@ def _usage_tier(contract: Contract, today: date) -> Layer:
                 stale=on is not None and too_old(on, today),
             ),
         ),
-        "A tier comes with what an account has paid. It does not say that a model may be called, nor how often, and it does not "
-        "replace verification, which is a step of its own.",
+        "That any model may be called, how often, or that the organization is verified. A tier only follows what was paid.",
     )
 
 
@@ -95,9 +94,10 @@ def _recorded(limit: RecordedLimit, today: date) -> Fact:
 
 
 def _seen(model: str, dimension: str, value: int, recorded: Sequence[RecordedLimit]) -> Fact:
-    known = {limit.value for limit in recorded if (limit.model, limit.dimension) == (model, dimension)}
-    differs = "" if value in known else ", which is not what is recorded" if known else ", of which nothing is recorded"
-    return Fact(model, f"{value} {_words(dimension)}, observed{differs}", "the provider's headers since the gateway started")
+    known = sorted({limit.value for limit in recorded if (limit.model, limit.dimension) == (model, dimension)})
+    says = f"your contract records {', '.join(map(str, known))}" if known else "your contract records none"
+    differs = "" if value in known else f"; {says}: check the limits page"
+    return Fact(model, f"observed {value} {_words(dimension)}{differs}", "the provider's headers since the gateway started")
 
 
 def _service_tier() -> Layer:

@@ -26,7 +26,7 @@ _MEMBERS = frozenset({"model", "prompt", "n", "size", "quality"})
 
 
 def minimal(route: Route, on: date) -> ImageRequest | str:
-    """The cheapest request that the route declares to honour, by its price list on that UTC day; or why there is none."""
+    """The cheapest request that the route declares to support, by its price list on that UTC day; or why there is none."""
     wanted = (Operation.GENERATION, Operation.EDIT, Operation.RESPONSE)
     operation = next((it for it in wanted if it in route.operations), None)
     if operation is None:

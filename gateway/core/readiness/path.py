@@ -20,7 +20,7 @@ PATH: Mapping[str, str] = {
     "mapping": "The provider names its model, and that can be verified",
     "ownership": "Billing, refunds, limits, retries and support have owners",
     "data": "What happens to images is known",
-    "reproduction": "What the route can honour is declared",
+    "reproduction": "What the route supports is declared",
     "minimal": "A minimal request for an image works",
     "size": "Another size works",
     "quality": "Another quality works",

@@ -21,10 +21,10 @@ def current(route: Route, snapshot: Snapshot, today: date) -> Step:
     """The catalogue's entry of the upstream model, and its retirement; ``today`` is a UTC day."""
     model, retirement = route.upstream_model, snapshot.retirements.get(route.upstream_model)
     if retirement is not None and retirement.on <= today:
-        named = f"; the provider names '{retirement.successor}' in its place" if retirement.successor else ""
+        named = f"; its provider recommends '{retirement.successor}'" if retirement.successor else ""
         return _stopped(
             "model",
-            f"The provider has served '{model}' no longer since {retirement.on}{named}.",
+            f"'{model}' was shut down on {retirement.on}{named}.",
             Owner.ROUTE,
             f"Read {retirement.source}: which model is served now?",
             f"Send nothing to a retired model: change routes.{route.id}.upstream_model first.",
@@ -118,7 +118,7 @@ def _verification(route: Route, today: date) -> Step:
     if found.state is VerificationState.UNKNOWN:
         return warned("verification", "Whether the organization is verified is unknown: look it up in the provider's console.")
     if found.state is VerificationState.NOT_REQUIRED:
-        return passed("verification", "The contract needs none of this account.")
+        return passed("verification", "This contract does not require organization verification.")
     if found.recorded_on is None or too_old(found.recorded_on, today):
         return warned("verification", f"It is recorded as verified on {found.recorded_on}: look again, and write down the day.")
     return passed("verification", f"Verified as read on {found.recorded_on}.")
@@ -163,7 +163,7 @@ def _data(route: Route) -> Step:
 def _reproduction(route: Route) -> Step:
     can = route.capabilities
     if can is None:
-        detail = "Nothing declares what the route can honour, so nothing can be compared with it."
+        detail = "Nothing declares what the route supports, so nothing can be compared with it."
         first_check = "Read in the provider's reference which sizes, qualities and formats it takes."
         fix = f"Declare it under catalogue.{route.upstream_model} or routes.{route.id}.capabilities before production."
         return _stopped("reproduction", detail, Owner.ROUTE, first_check, fix)

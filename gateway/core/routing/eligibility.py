@@ -156,8 +156,8 @@ def _of_the_request(route: Route, request: ImageRequest, lacking: tuple[Shortfal
         remedy = f"Declare the operation '{request.operation}' on the route if its provider serves it."
         yield Drop(route, Reason.OPERATION, Owner.REQUEST_SHAPE, what, remedy, param="model")
     for it in lacking:
-        what = f"it cannot honour '{it.param}' as {it.asked} (possible: {it.possible})"
-        remedy = f"Send '{it.param}' as the route can honour it, or declare the capability if its provider has it."
+        what = f"it does not support '{it.param}' as {it.asked} (possible: {it.possible})"
+        remedy = f"Send '{it.param}' as the route supports it, or declare the capability if its provider has it."
         yield Drop(route, Reason.CAPABILITY, Owner.REQUEST_SHAPE, what, remedy, param=it.param)
 
 

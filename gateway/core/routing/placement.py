@@ -73,10 +73,10 @@ def unknown_model(asked: str, known: Sequence[str], snapshot: Snapshot, today: d
 
 
 def _retired(name: str, retirement: Retirement, known: Sequence[str]) -> str:
-    gone = f"The provider has served '{name}' no longer since {retirement.on}"
+    gone = f"'{name}' was shut down on {retirement.on}"
     if retirement.successor in known:
-        return f"{gone}. Use '{retirement.successor}', which it names in its place."
-    named = f"; it names '{retirement.successor}' in its place" if retirement.successor else ""
+        return f"{gone}. Its provider recommends '{retirement.successor}'."
+    named = f"; its provider recommends '{retirement.successor}'" if retirement.successor else ""
     return f"{gone}{named}. {_available(known)}"
 
 

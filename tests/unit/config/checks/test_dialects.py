@@ -26,7 +26,7 @@ def test_what_is_honoured_and_served_must_be_declared(tmp_path: Path) -> None:
         operations, capabilities = capabilities, operations
     assert operations.startswith("operations: the operation 'edit', which is served unless this says otherwise, is not one")
     assert operations.endswith("Write operations: [generation].")
-    assert capabilities.startswith("capabilities: nothing says what a provider behind litellm honours")
+    assert capabilities.startswith("capabilities: nothing says what a provider behind litellm supports")
     assert loaded(base(tmp_path, BRIDGED, (ROUTE, DECLARED))).snapshot.providers["openai"].dialect == "litellm"
 
 

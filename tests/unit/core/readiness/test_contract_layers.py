@@ -44,11 +44,11 @@ def test_capacity_is_recorded_and_observed_for_the_models_of_its_routes() -> Non
     seen = {("gpt-image-2", "images_per_minute"): 20, ("gpt-image-2", "tokens_per_minute"): 9, ("elsewhere", "x"): 1}
     assert values(of("model_capacity", observed=seen)) == [
         "50 images a minute, recorded",
-        "20 images a minute, observed, which is not what is recorded",
-        "9 tokens a minute, observed, of which nothing is recorded",
+        "observed 20 images a minute; your contract records 50: check the limits page",
+        "observed 9 tokens a minute; your contract records none: check the limits page",
     ]
     same = {("gpt-image-2", "images_per_minute"): 50}
-    assert values(of("model_capacity", observed=same))[1] == "50 images a minute, observed"
+    assert values(of("model_capacity", observed=same))[1] == "observed 50 images a minute"
     assert of("model_capacity").facts[0].source == "limits page"
 
 
@@ -73,7 +73,7 @@ def test_terms_name_who_answers_for_what() -> None:
 
 @pytest.mark.parametrize(
     ("id", "words"),
-    [("usage_tier", "verification"), ("model_capacity", "no promise"), ("service_tier", "unlocks no"), ("route_terms", "OpenAI")],
+    [("usage_tier", "verified"), ("model_capacity", "no promise"), ("service_tier", "unlocks no"), ("route_terms", "OpenAI")],
 )
 def test_each_says_what_it_does_not_prove(id: str, words: str) -> None:
     """Taking one for another is how a blocked account costs a day."""

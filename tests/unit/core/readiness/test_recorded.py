@@ -62,8 +62,8 @@ def retiring(days: int, successor: str = "gpt-image-3") -> Retirement:
         (known(None), WARNED, "no entry for 'gpt-image-2'"),
         (known(retirement=retiring(61)), PASSED, "is in the catalogue"),
         (known(retirement=retiring(60)), WARNED, "in 60 days"),
-        (known(retirement=retiring(0)), STOPPED, "names 'gpt-image-3' in its place"),
-        (known(retirement=retiring(-1, "")), STOPPED, "no longer since 2026-11-22."),
+        (known(retirement=retiring(0)), STOPPED, "recommends 'gpt-image-3'"),
+        (known(retirement=retiring(-1, "")), STOPPED, "was shut down on 2026-11-22."),
     ],
 )
 def test_a_model_is_current_or_not(found: Snapshot, state: StepState, words: str) -> None:
@@ -113,7 +113,7 @@ TERMS = COMPLETE.data
         ("limits", limits("3", limit(), limit(31)), STOPPED, Owner.ACCOUNT, "31 days ago"),
         ("verification", verified(VerificationState.UNVERIFIED), STOPPED, Owner.VERIFICATION, "unverified"),
         ("verification", verified(VerificationState.UNKNOWN, None), WARNED, None, "unknown"),
-        ("verification", verified(VerificationState.NOT_REQUIRED, None), PASSED, None, "needs none"),
+        ("verification", verified(VerificationState.NOT_REQUIRED, None), PASSED, None, "does not require"),
         ("verification", verified(VerificationState.VERIFIED, None), WARNED, None, "look again"),
         ("verification", verified(VerificationState.VERIFIED, TODAY - timedelta(days=31)), WARNED, None, "look again"),
         ("mapping", replace(COMPLETE, model_mapping=ModelMapping("Unknown", verifiable=True)), STOPPED, Owner.ROUTE, "statement"),

@@ -51,8 +51,13 @@ def test_where_responses_are_served_the_answer_names_their_models() -> None:
     [
         ("gpt-5.5", Owner.MODEL_PLACEMENT, "text_model_here", "is a text model"),
         ("o3-mini", Owner.MODEL_PLACEMENT, "text_model_here", "Models of this app: gpt-image-2."),
-        ("dall-e-3", Owner.MODEL_PLACEMENT, "model_retired", "no longer since 2026-05-12. Use 'gpt-image-2'"),
-        ("gone-too", Owner.MODEL_PLACEMENT, "model_retired", "no longer since 2026-05-12. Models of this app"),
+        (
+            "dall-e-3",
+            Owner.MODEL_PLACEMENT,
+            "model_retired",
+            "was shut down on 2026-05-12. Its provider recommends 'gpt-image-2'",
+        ),
+        ("gone-too", Owner.MODEL_PLACEMENT, "model_retired", "was shut down on 2026-05-12. Models of this app"),
         ("gpt-image-3", Owner.REQUEST_SHAPE, "invalid_value", "Did you mean 'gpt-image-2'?"),
         ("gpt-4o-image-x", Owner.REQUEST_SHAPE, "invalid_value", "does not exist"),
         ("orange", Owner.REQUEST_SHAPE, "invalid_value", "Models of this app"),
@@ -67,7 +72,7 @@ def test_a_model_that_nobody_serves_is_explained(asked: str, owner: Owner, code:
 
 def test_a_successor_that_the_app_cannot_use_is_only_named() -> None:
     """It is no advice then."""
-    assert "names 'gpt-image-2' in its place. Models of this app: none." in unknown_model("dall-e-3", [], SNAPSHOT, TODAY).message
+    assert "recommends 'gpt-image-2'. Models of this app: none." in unknown_model("dall-e-3", [], SNAPSHOT, TODAY).message
 
 
 def test_a_model_is_not_retired_before_its_day() -> None:
