@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.money.amount import Basis, Cost, amount_text, from_nanos, to_nanos, unknown
-from gateway.core.money.pricing import Delivery, Price, TokenRates, estimate, price, tokens_max
+from gateway.core.money.pricing import Delivery, OutputTokens, Price, TokenRates, estimate, price, tokens_max
 from gateway.core.money.tokens import Usage, output_tokens, usage_of
 from tests.unit.core.samples import IMAGE_PRICE, PRICES, REQUEST, TODAY, TOKEN_PRICE
 
@@ -238,3 +238,12 @@ def test_the_most_tokens_that_a_request_can_take() -> None:
     assert tokens_max(replace(REQUEST, references=1), PRICES, "gpt-image-2", TODAY) == usage + 16 + 1536
     assert tokens_max(REQUEST, PRICES, "by-image", TODAY) is None
     assert tokens_max(REQUEST, PRICES, "nobody", TODAY) is None
+
+
+def test_a_published_table_comes_before_the_formula() -> None:
+    """Older models' tokens follow no formula (OpenAI's guide, legacy models, read 2026-11-23): what is listed counts."""
+    square = {"low": 272, "medium": 1056, "high": 4160}
+    rule = OutputTokens({"low": 16}, "1024x1024", "high", table={"1024x1024": square, "1024x1536": {"high": 6240}})
+    assert [rule.of_image("1024x1024", quality) for quality in square] == [272, 1056, 4160]
+    assert (rule.of_image("1024x1536", "high"), rule.of_image("1024x1536", "medium")) == (6240, None)
+    assert rule.of_image("1536x1024", "low") == output_tokens(16, 1536, 1024)
